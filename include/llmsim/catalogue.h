@@ -1,0 +1,91 @@
+/* catalogue.h: the catalogues gpu.json, model.json and ptps.json.
+ *
+ * Strict: an unknown key, a missing key, a wrong type, a value out of range or an entry that stands
+ * twice is LLMSIM_CATALOGUE with FILE:LINE:COLUMN where JSON syntax gives a place, and otherwise
+ * with the file and the entry's name. */
+#ifndef LLMSIM_CATALOGUE_H
+#define LLMSIM_CATALOGUE_H
+
+#include "llmsim/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LLMSIM_MAX_NAME 127
+
+struct llmsim_gpu {
+    char name[LLMSIM_MAX_NAME + 1]; /* CUDA device name */
+    double memory_cap_GB;           /* 10^9 bytes */
+    double memory_bw_GBps;          /* 10^9 bytes/s, from the datasheet */
+    double memory_bw_util_percent;  /* effective bandwidth / memory_bw × 100 */
+};
+
+struct llmsim_model {
+    char name[LLMSIM_MAX_NAME + 1];
+    unsigned num_hidden_layers;
+    unsigned num_heads;
+    double model_size_GB; /* weights, 10^9 bytes */
+    double kvc_size_KB;   /* KV cache of one token, all layers, 1024 bytes */
+};
+
+struct llmsim_catalogue;
+
+/* The directory that holds the catalogues: `data_dir` if not NULL, else $LLMSIM_DATA, else the
+ * installed share directory, else the source tree's data/. LLMSIM_CATALOGUE if none has a
+ * gpu.json. */
+LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
+llmsim_catalogue_find_dir(const char *data_dir, char *path, size_t capacity,
+                          struct llmsim_error *err);
+
+/* Read the three files. Errors: LLMSIM_CATALOGUE, LLMSIM_IO. */
+LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
+llmsim_catalogue_open(const char *data_dir, struct llmsim_catalogue **catalogue,
+                      struct llmsim_error *err);
+LLMSIM_API void llmsim_catalogue_close(struct llmsim_catalogue *catalogue);
+
+/* A GPU by its device name, an alias, or a word of its name that only one entry has; case does not
+ * matter. LLMSIM_CATALOGUE with the near names if none or several fit. */
+LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
+llmsim_catalogue_gpu(const struct llmsim_catalogue *catalogue, const char *name,
+                     struct llmsim_gpu *gpu, struct llmsim_error *err);
+
+/* A model by its full name, or by the part after the '/' where only one entry has it; case does not
+ * matter. LLMSIM_CATALOGUE with the near names otherwise. */
+LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
+llmsim_catalogue_model(const struct llmsim_catalogue *catalogue, const char *name,
+                       struct llmsim_model *model, struct llmsim_error *err);
+
+/* PTPS in tokens/s of a model on a GPU, both by their full names. LLMSIM_CATALOGUE if there is no
+ * measurement; the message lists the GPUs that have one for this model. */
+LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
+llmsim_catalogue_ptps(const struct llmsim_catalogue *catalogue, const char *model, const char *gpu,
+                      double *tokens_per_s, struct llmsim_error *err);
+
+/* Read a Hugging Face config.json and count the model's parameters from the architecture. The
+ * weights' bytes are parameters × bytes of torch_dtype unless `safetensors` (an index, or a
+ * .safetensors file whose header is read; NULL: none) gives the exact size.
+ * Errors: LLMSIM_CATALOGUE names the key that is missing or the architecture that is not known. */
+struct llmsim_model_shape {
+    struct llmsim_model model;
+    uint64_t parameters_total;
+    uint64_t parameters_active; /* a token's share: fewer than total in a mixture of experts */
+    unsigned num_kv_heads;
+    unsigned head_dim;
+    unsigned bytes_per_parameter;
+    char architecture[LLMSIM_MAX_NAME + 1];
+};
+LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
+llmsim_model_from_config(const char *config_path, const char *safetensors_path, const char *name,
+                         struct llmsim_model_shape *shape, struct llmsim_error *err);
+
+/* Add `model` to DIR/model.json, or replace the entry of that name; every other entry stays as it
+ * is. The file is written under a temporary name and renamed. */
+LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
+llmsim_catalogue_put_model(const char *data_dir, const struct llmsim_model *model,
+                           struct llmsim_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

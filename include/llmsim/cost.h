@@ -1,0 +1,116 @@
+/* cost.h: what a step costs.
+ *
+ * A cost model is a row of llmsim_cost_models. Whatever a model does with prefill and mixed steps,
+ * a step that only decodes is affine in the context tokens for a fixed batch size, so that a run of
+ * decode steps has a closed form; docs/model.md has the formulas, which comments cite by number. */
+#ifndef LLMSIM_COST_H
+#define LLMSIM_COST_H
+
+#include <stdint.h>
+
+#include "llmsim/catalogue.h"
+#include "llmsim/status.h"
+#include "llmsim/time.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What one step does. */
+struct llmsim_step_shape {
+    uint64_t prefill_tokens; /* new prompt tokens, all requests together */
+    uint32_t prefill_seqs;   /* requests they belong to */
+    uint32_t decode_seqs;    /* requests that decode one token each */
+    uint64_t context_tokens; /* KV tokens that the decodes read: the sum of n_p + i */
+};
+
+/* The duration of a decode step: base + context_tokens × per_context_token. */
+struct llmsim_decode_cost {
+    llmsim_time base;
+    uint64_t per_context_token; /* units of llmsim_time */
+};
+
+struct llmsim_cost;
+
+struct llmsim_cost_model {
+    const char *name;
+    const char *help;
+    llmsim_time (*step)(const struct llmsim_cost *cost, const struct llmsim_step_shape *shape);
+    struct llmsim_decode_cost (*decode)(const struct llmsim_cost *cost, uint32_t n_seqs);
+};
+
+/* Terminated by a row whose name is NULL. */
+LLMSIM_API extern const struct llmsim_cost_model llmsim_cost_models[];
+
+/* A cost model with its coefficients. A value type: copy it freely. */
+struct llmsim_cost {
+    const struct llmsim_cost_model *model;
+    /* Physical coefficients, as given. */
+    double ptps_tokens_per_s;
+    double bandwidth_bytes_per_s; /* effective */
+    double weight_bytes;          /* S_MW */
+    double kv_bytes_per_token;    /* s_KVC */
+    /* The same as integers: all that the engine uses. */
+    uint64_t prefill_per_token;
+    struct llmsim_decode_cost decode_any_batch;
+};
+
+/* The two-number model of a model on a GPU (name "ptps"), from its catalogue entries.
+ * LLMSIM_CATALOGUE if a coefficient is outside what the integers can hold (docs/model.md). */
+LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
+llmsim_cost_init_ptps(struct llmsim_cost *cost, const struct llmsim_model *model,
+                      const struct llmsim_gpu *gpu, double ptps_tokens_per_s,
+                      struct llmsim_error *err);
+
+/* Duration of one step. */
+static inline llmsim_time llmsim_cost_step(const struct llmsim_cost *cost,
+                                           const struct llmsim_step_shape *shape)
+{
+    return cost->model->step(cost, shape);
+}
+
+/* A run of decode steps of a fixed batch: step j (from 0) takes first + j × increment. */
+struct llmsim_decode_run {
+    llmsim_time first;
+    uint64_t increment;
+};
+
+/* `context_tokens` is what the first of the steps reads; each step reads n_seqs more (formula 5). */
+static inline struct llmsim_decode_run
+llmsim_cost_decode_run(const struct llmsim_cost *cost, uint32_t n_seqs, uint64_t context_tokens)
+{
+    struct llmsim_decode_cost d = cost->model->decode(cost, n_seqs);
+    return (struct llmsim_decode_run){
+        .first = d.base + (llmsim_time)d.per_context_token * (llmsim_time)context_tokens,
+        .increment = d.per_context_token * n_seqs,
+    };
+}
+
+/* Time of the first n steps of the run, exactly the sum of their durations (formula 6). */
+static inline llmsim_time llmsim_decode_run_time(struct llmsim_decode_run run, uint64_t n_steps)
+{
+    llmsim_time n = (llmsim_time)n_steps;
+    return n * run.first + (llmsim_time)run.increment * (n * (n - 1) / 2);
+}
+
+/* E2E of a request alone on an idle replica: the denominator of the slowdown. 0 output tokens:
+ * prefill only. */
+LLMSIM_API llmsim_time llmsim_cost_unloaded(const struct llmsim_cost *cost, uint32_t prompt_tokens,
+                                            uint32_t output_tokens);
+
+/* The published closed form L_t = bsz·α·n_t² + (bsz·β + C)·n_t in floating point (formula 4), to
+ * set beside the integer sum. Seconds. */
+struct llmsim_closed_form {
+    double alpha; /* s/token² */
+    double beta;  /* s/token */
+    double c;     /* s */
+};
+LLMSIM_API struct llmsim_closed_form llmsim_cost_closed_form(const struct llmsim_cost *cost,
+                                                             uint32_t prompt_tokens);
+LLMSIM_API double llmsim_closed_form_decode_s(struct llmsim_closed_form form, uint32_t batch_size,
+                                              uint32_t n_steps);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,17 @@
+/* llmsim.h: the whole public interface. */
+#ifndef LLMSIM_H
+#define LLMSIM_H
+
+#include "llmsim/catalogue.h"
+#include "llmsim/cost.h"
+#include "llmsim/generate.h"
+#include "llmsim/replay.h"
+#include "llmsim/results.h"
+#include "llmsim/sink.h"
+#include "llmsim/stat.h"
+#include "llmsim/status.h"
+#include "llmsim/time.h"
+#include "llmsim/trace.h"
+#include "llmsim/version.h"
+
+#endif

@@ -1,0 +1,112 @@
+/* trace.h: request traces in, and made.
+ *
+ * A trace is read as a stream of `struct llmsim_request`, in time order, with memory that does not
+ * grow with the file. The formats are rows of a table (llmsim_trace_formats); a file's format is
+ * found from its header, or named. docs/formats.md describes each. */
+#ifndef LLMSIM_TRACE_H
+#define LLMSIM_TRACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "llmsim/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Larger token counts are refused as rubbish; the bound keeps every sum inside 128 bits. */
+#define LLMSIM_MAX_TOKENS 1000000000u
+#define LLMSIM_MAX_REQUEST_ID 63
+#define LLMSIM_MAX_ROW_BYTES (1u << 16)
+#define LLMSIM_NO_ID 0u
+
+/* One data row. */
+struct llmsim_request {
+    int64_t arrival_ns;     /* since the trace's time 0, never decreasing */
+    uint64_t row;           /* 0-based data row, the request's id where the trace has none */
+    uint32_t prompt_tokens; /* 0 to LLMSIM_MAX_TOKENS */
+    uint32_t output_tokens; /* likewise */
+    uint32_t id;            /* the trace's own request_id: a handle for the source, or LLMSIM_NO_ID */
+};
+
+/* Where requests come from: a file, a generator or an array. All calls are the caller's thread.
+ *
+ * read: up to `capacity` requests into `requests`; *n = 0 says that the source has ended.
+ * id_text: the text of a handle that read gave and release has not yet taken back; not
+ *          NUL-terminated, already quoted as a CSV field where it has to be.
+ * release: the caller has no more use for this handle. Never called with LLMSIM_NO_ID. */
+struct llmsim_source {
+    void *self;
+    enum llmsim_status (*read)(void *self, struct llmsim_request *requests, size_t capacity,
+                               size_t *n, struct llmsim_error *err);
+    const char *(*id_text)(const void *self, uint32_t id, size_t *length);
+    void (*release)(void *self, uint32_t id);
+};
+
+/* A source over an array in memory, borrowed: `cursor` is its state, which the caller owns. */
+struct llmsim_array_cursor {
+    const struct llmsim_request *requests;
+    size_t n;
+    size_t next;
+};
+LLMSIM_API struct llmsim_source llmsim_source_from_array(struct llmsim_array_cursor *cursor);
+
+/* A rational number > 0, so that scaling arrivals is exact integer work. */
+struct llmsim_ratio {
+    uint64_t numerator;
+    uint64_t denominator;
+};
+/* "0.5", "2", "1.25": up to 9 digits before and after the point. LLMSIM_USAGE if it is not that or
+ * is 0. */
+LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
+llmsim_ratio_parse(const char *text, struct llmsim_ratio *ratio, struct llmsim_error *err);
+
+/* A row that was refused. The texts live for the call. */
+struct llmsim_trace_reject {
+    uint64_t line;   /* from 1 */
+    uint64_t column; /* byte in the line, from 1; 0: the whole row */
+    const char *reason;
+    const char *row; /* without its line end */
+    size_t row_length;
+};
+
+struct llmsim_trace_options {
+    const char *format;             /* a name of llmsim_trace_formats, or NULL: from the header */
+    struct llmsim_ratio rate_scale; /* arrivals this many times as fast; {0, 0} means 1 */
+    uint64_t limit;                 /* data rows to read; 0: all */
+    /* NULL: the first bad row is an error. Otherwise it is called for each bad row, which is then
+     * skipped; a status other than LLMSIM_OK ends the reading with that. */
+    enum llmsim_status (*on_reject)(void *ctx, const struct llmsim_trace_reject *reject,
+                                    struct llmsim_error *err);
+    void *on_reject_ctx;
+    bool only_libcsv; /* never the short path for plain lines: for tests */
+};
+
+struct llmsim_trace;
+
+/* Open `path` ("-": stdin; .gz and .zst are unpacked on the way) and read its header.
+ * Errors: LLMSIM_IO (cannot be read), LLMSIM_TRACE (header), LLMSIM_USAGE (unknown format name). */
+LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
+llmsim_trace_open(const char *path, const struct llmsim_trace_options *options,
+                  struct llmsim_trace **trace, struct llmsim_error *err);
+LLMSIM_API void llmsim_trace_close(struct llmsim_trace *trace);
+/* The trace as a source; errors of its read are LLMSIM_TRACE with FILE:LINE:COLUMN, or LLMSIM_IO. */
+LLMSIM_API struct llmsim_source llmsim_trace_source(struct llmsim_trace *trace);
+
+/* What is known of a trace so far; complete once read has returned 0 requests. */
+struct llmsim_trace_status {
+    const char *format;    /* name */
+    uint64_t rows;         /* data rows given out */
+    uint64_t rejected;     /* data rows refused */
+    uint64_t bytes_read;   /* of the file as it lies on disk */
+    uint64_t bytes_total;  /* likewise; 0: not known (a pipe) */
+    char sha256[65];       /* of the unpacked bytes up to the last line used; "" before the end */
+};
+LLMSIM_API void llmsim_trace_get_status(const struct llmsim_trace *trace,
+                                        struct llmsim_trace_status *status);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,86 @@
+#include "llmsim/status.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+    enum llmsim_status status;
+    const char *name;
+    const char *text;
+} statuses[] = {
+#define X(name, code, text) {LLMSIM_##name, #name, text},
+    LLMSIM_STATUS_LIST(X)
+#undef X
+};
+
+static size_t find_status(enum llmsim_status status)
+{
+    size_t i = 0;
+    while (i + 1 < sizeof statuses / sizeof *statuses && statuses[i].status != status)
+        i++;
+    return i;
+}
+
+const char *llmsim_status_name(enum llmsim_status status)
+{
+    return statuses[find_status(status)].name;
+}
+
+const char *llmsim_status_text(enum llmsim_status status)
+{
+    return statuses[find_status(status)].text;
+}
+
+static void fill(struct llmsim_error *err, enum llmsim_status status, const char *file,
+                 uint64_t line, uint64_t column, const char *format, va_list args)
+{
+    if (err == NULL)
+        return;
+    err->status = status;
+    err->line = line;
+    err->column = column;
+    (void)snprintf(err->file, sizeof err->file, "%s", file != NULL ? file : "");
+    (void)vsnprintf(err->message, sizeof err->message, format, args);
+    for (unsigned char *c = (unsigned char *)err->message; *c != '\0'; c++)
+        if (*c < 0x20 || *c == 0x7f)
+            *c = '?';
+}
+
+enum llmsim_status llmsim_fail(struct llmsim_error *err, enum llmsim_status status,
+                               const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fill(err, status, NULL, 0, 0, format, args);
+    va_end(args);
+    return status;
+}
+
+enum llmsim_status llmsim_fail_at(struct llmsim_error *err, enum llmsim_status status,
+                                  const char *file, uint64_t line, uint64_t column,
+                                  const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fill(err, status, file, line, column, format, args);
+    va_end(args);
+    return status;
+}
+
+void llmsim_error_format(const struct llmsim_error *err, char *text, size_t capacity)
+{
+    char place[LLMSIM_ERROR_FILE_MAX + 64] = "";
+    size_t used = 0;
+    if (err->file[0] != '\0') {
+        used = (size_t)snprintf(place, sizeof place, "%s:", err->file);
+        if (err->line != 0)
+            used += (size_t)snprintf(place + used, sizeof place - used, "%llu:",
+                                     (unsigned long long)err->line);
+        if (err->line != 0 && err->column != 0)
+            used += (size_t)snprintf(place + used, sizeof place - used, "%llu:",
+                                     (unsigned long long)err->column);
+        (void)snprintf(place + used, sizeof place - used, " ");
+    }
+    (void)snprintf(text, capacity, "%s%s", place, err->message);
+}

@@ -1,0 +1,114 @@
+/* cli.h: commands and options as tables.
+ *
+ * A command is a row of the table in main.c; its options are rows of a table in its own file, from
+ * which the parser, the defaults and the help text all come. To add a command: one cmd_*.c with a
+ * `const struct cli_command`, and its row in main.c. */
+#ifndef LLMSIM_CLI_H
+#define LLMSIM_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "llmsim/llmsim.h"
+
+enum cli_option_kind {
+    CLI_FLAG,   /* bool */
+    CLI_STRING, /* const char * */
+    CLI_U64,    /* uint64_t, between min and max */
+    CLI_DOUBLE, /* double, > 0 unless min says otherwise */
+    CLI_RATIO,  /* struct llmsim_ratio */
+    CLI_CHOICE, /* const char *, one of the comma-separated names in `choices` */
+};
+
+struct cli_option {
+    const char *name;     /* without the dashes */
+    const char *argument; /* "N" in the help; NULL for a flag */
+    const char *help;
+    const char *initial; /* the default, as a user would write it; NULL: none (zero or false) */
+    const char *choices; /* CLI_CHOICE only */
+    size_t offset;       /* of the value in the command's struct */
+    uint64_t min, max;   /* CLI_U64 only */
+    enum cli_option_kind kind;
+    bool required;
+    bool is_alias; /* same target as the row before it, not shown in the help */
+};
+#define CLI_OPTION_END {.name = NULL}
+
+#define CLI_MAX_OPERANDS 64
+
+struct cli_command {
+    const char *name;     /* "replay", "trace info" */
+    const char *help;     /* one line for the list of commands */
+    const char *operands; /* "TRACE", or "" */
+    const char *example;  /* a whole command line, then anything that --help should add */
+    size_t min_operands, max_operands;
+    const struct cli_option *options; /* ends with CLI_OPTION_END */
+    size_t values_size;
+    enum llmsim_status (*run)(const void *values, const char *const *operands, size_t n_operands,
+                              struct llmsim_error *err);
+};
+
+/* Fill `values` (values_size bytes) with defaults, then with what argv (after the command's name)
+ * says. *wants_help is set by --help, whatever else is wrong. LLMSIM_USAGE on a mistake. */
+LLMSIM_MUST_CHECK enum llmsim_status
+cli_parse(const struct cli_command *command, int argc, char **argv, void *values,
+          const char **operands, size_t *n_operands, bool *wants_help, struct llmsim_error *err);
+void cli_print_help(const struct cli_command *command, void *stream);
+
+/* Text to number with the whole text used. false: it is not one. */
+bool cli_parse_u64(const char *text, uint64_t *value);
+bool cli_parse_double(const char *text, double *value);
+
+/* Options that every command which reads catalogues, or a trace, shares. Put the member
+ * `struct cli_catalogue_options c` (or `t`) in the values struct and name it here. */
+struct cli_catalogue_options {
+    const char *model, *gpu, *data_dir;
+    double ptps;
+};
+#define CLI_CATALOGUE_OPTIONS(type, member)                                                        \
+    {.name = "model", .argument = "M", .kind = CLI_STRING, .required = true,                       \
+     .help = "model, a name in model.json (or its part after the '/')",                            \
+     .offset = offsetof(type, member.model)},                                                      \
+    {.name = "model-name", .argument = "M", .kind = CLI_STRING, .is_alias = true,                  \
+     .offset = offsetof(type, member.model)},                                                      \
+    {.name = "gpu", .argument = "G", .kind = CLI_STRING, .required = true,                         \
+     .help = "GPU, a name or alias in gpu.json, or a word of its name",                            \
+     .offset = offsetof(type, member.gpu)},                                                        \
+    {.name = "gpu-name", .argument = "G", .kind = CLI_STRING, .is_alias = true,                    \
+     .offset = offsetof(type, member.gpu)},                                                        \
+    {.name = "ptps", .argument = "TOKENS/S", .kind = CLI_DOUBLE,                                   \
+     .help = "prompt tokens per second, in place of the entry in ptps.json",                       \
+     .offset = offsetof(type, member.ptps)},                                                       \
+    {.name = "data", .argument = "DIR", .kind = CLI_STRING,                                        \
+     .help = "directory of the catalogues (else $LLMSIM_DATA, else the installed one)",            \
+     .offset = offsetof(type, member.data_dir)}
+
+struct cli_trace_options {
+    const char *format;
+    struct llmsim_ratio rate_scale;
+    uint64_t limit;
+    const char *on_bad_row;
+};
+#define CLI_TRACE_OPTIONS(type, member)                                                            \
+    {.name = "format", .argument = "NAME", .kind = CLI_STRING,                                     \
+     .help = "trace format (see `llmsim trace info --help`); else found from the header",          \
+     .offset = offsetof(type, member.format)},                                                     \
+    {.name = "rate-scale", .argument = "X", .kind = CLI_RATIO, .initial = "1",                     \
+     .help = "let requests arrive X times as fast", .offset = offsetof(type, member.rate_scale)},  \
+    {.name = "limit", .argument = "N", .kind = CLI_U64, .max = UINT64_MAX, .initial = "0",         \
+     .help = "read N data rows only (0: all)", .offset = offsetof(type, member.limit)},            \
+    {.name = "on-bad-row", .argument = "stop|skip", .kind = CLI_CHOICE, .choices = "stop,skip",    \
+     .initial = "stop", .help = "at a bad row: stop with an error, or skip and count it",          \
+     .offset = offsetof(type, member.on_bad_row)}
+
+/* The catalogue entries that the options name, and the cost model made of them. */
+LLMSIM_MUST_CHECK enum llmsim_status cli_open_cost(const struct cli_catalogue_options *options,
+                                                   struct llmsim_model *model,
+                                                   struct llmsim_gpu *gpu, struct llmsim_cost *cost,
+                                                   struct llmsim_error *err);
+
+extern const struct cli_command cli_simulate, cli_replay, cli_profile_model, cli_trace_info,
+    cli_trace_convert, cli_trace_generate;
+
+#endif

@@ -1,0 +1,104 @@
+/* main.c: the table of commands, and how a command's error becomes a line and an exit code. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+static const struct cli_command *const commands[] = {
+    &cli_replay,     &cli_simulate,      &cli_trace_info,
+    &cli_trace_convert, &cli_trace_generate, &cli_profile_model,
+};
+#define N_COMMANDS (sizeof commands / sizeof *commands)
+
+static void print_commands(FILE *f)
+{
+    (void)fprintf(f, "usage: llmsim COMMAND [arguments]\n\n"
+                     "Replays LLM request traces through a model of an inference server and says\n"
+                     "when every token would have come out.\n\ncommands:\n");
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        (void)fprintf(f, "  %-16s %s\n", commands[i]->name, commands[i]->help);
+    (void)fprintf(f, "\n`llmsim COMMAND --help` says more; `llmsim --version` prints the version.\n"
+                     "exit codes: 0 ok, 1 run failed, 2 usage, 3 bad catalogue, 4 bad trace,\n"
+                     "5 input or output error, 6 internal error, 130 interrupted\n");
+}
+
+/* How many words of argv (after the program's name) are the command's name; 0: it is another. */
+static int match(const char *name, int argc, char **argv)
+{
+    int words = 0;
+    for (const char *p = name; *p != '\0'; words++) {
+        size_t length = strcspn(p, " ");
+        if (words + 1 >= argc || strlen(argv[words + 1]) != length ||
+            strncmp(argv[words + 1], p, length) != 0)
+            return 0;
+        p += length + (p[length] == ' ');
+    }
+    return words;
+}
+
+/* Results that stdio still holds must reach stdout, or the run has failed. */
+static enum llmsim_status flush_stdout(enum llmsim_status status, struct llmsim_error *err)
+{
+    if (fflush(stdout) != 0 && status == LLMSIM_OK)
+        return llmsim_fail(err, LLMSIM_IO, "cannot write to stdout");
+    return status;
+}
+
+static enum llmsim_status run_command(const struct cli_command *command, int argc, char **argv,
+                                      struct llmsim_error *err)
+{
+    const char *operands[CLI_MAX_OPERANDS];
+    size_t n_operands = 0;
+    bool wants_help;
+    void *values = calloc(1, command->values_size);
+    if (values == NULL)
+        return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
+    enum llmsim_status status =
+        cli_parse(command, argc, argv, values, operands, &n_operands, &wants_help, err);
+    if (status == LLMSIM_OK && wants_help)
+        cli_print_help(command, stdout);
+    else if (status == LLMSIM_OK)
+        status = command->run(values, operands, n_operands, err);
+    free(values);
+    return flush_stdout(status, err);
+}
+
+static int report(enum llmsim_status status, const struct llmsim_error *err)
+{
+    if (status != LLMSIM_OK) {
+        char text[LLMSIM_ERROR_FILE_MAX + LLMSIM_ERROR_MESSAGE_MAX + 64];
+        llmsim_error_format(err, text, sizeof text);
+        (void)fprintf(stderr, "llmsim: %s\n", text);
+    }
+    return (int)status;
+}
+
+int main(int argc, char **argv)
+{
+    struct llmsim_error err = {0};
+    /* A closed pipe is an error with a message, not a death. */
+    (void)signal(SIGPIPE, SIG_IGN);
+
+    for (size_t i = 0; i < N_COMMANDS; i++) {
+        int words = match(commands[i]->name, argc, argv);
+        if (words > 0)
+            return report(run_command(commands[i], argc - words, argv + words, &err), &err);
+    }
+    if (argc >= 2 && strcmp(argv[1], "--version") == 0) {
+        (void)printf("llmsim %s\n", LLMSIM_VERSION);
+        return report(flush_stdout(LLMSIM_OK, &err), &err);
+    }
+    if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)) {
+        print_commands(stdout);
+        return report(flush_stdout(LLMSIM_OK, &err), &err);
+    }
+    print_commands(stderr);
+    if (argc < 2)
+        return report(llmsim_fail(&err, LLMSIM_USAGE, "a command is missing"), &err);
+    return report(llmsim_fail(&err, LLMSIM_USAGE, "unknown command '%s%s%s'", argv[1],
+                              argc > 2 && argv[2][0] != '-' ? " " : "",
+                              argc > 2 && argv[2][0] != '-' ? argv[2] : ""),
+                  &err);
+}

@@ -1,0 +1,232 @@
+/* options.c: the option tables, parsed with getopt_long. */
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+#define MAX_OPTIONS 64
+
+bool cli_parse_u64(const char *text, uint64_t *value)
+{
+    if (!isdigit((unsigned char)text[0]))
+        return false;
+    char *end;
+    errno = 0;
+    *value = strtoull(text, &end, 10);
+    return errno == 0 && *end == '\0';
+}
+
+bool cli_parse_double(const char *text, double *value)
+{
+    /* strtod also takes "nan", "inf" and hexadecimal: none is wanted. */
+    if (text[strspn(text, "0123456789.eE+-")] != '\0')
+        return false;
+    char *end;
+    errno = 0;
+    *value = strtod(text, &end);
+    return errno == 0 && end != text && *end == '\0';
+}
+
+/* Is `text` one of the comma-separated `choices`? Sets *value to the choice's own copy. */
+static bool is_choice(const char *choices, const char *text)
+{
+    size_t length = strlen(text);
+    for (const char *c = choices; *c != '\0'; c += strcspn(c, ",") + (c[strcspn(c, ",")] == ','))
+        if (strcspn(c, ",") == length && strncmp(c, text, length) == 0)
+            return true;
+    return false;
+}
+
+static enum llmsim_status set_value(const struct cli_option *option, const char *text, void *values,
+                                    struct llmsim_error *err)
+{
+    void *target = (char *)values + option->offset;
+    switch (option->kind) {
+    case CLI_FLAG:
+        *(bool *)target = true;
+        return LLMSIM_OK;
+    case CLI_STRING:
+        *(const char **)target = text;
+        return LLMSIM_OK;
+    case CLI_CHOICE:
+        if (!is_choice(option->choices, text))
+            return llmsim_fail(err, LLMSIM_USAGE, "--%s '%s': expected one of %s", option->name,
+                               text, option->choices);
+        *(const char **)target = text;
+        return LLMSIM_OK;
+    case CLI_U64:
+        if (!cli_parse_u64(text, target) || *(uint64_t *)target < option->min ||
+            *(uint64_t *)target > option->max)
+            return llmsim_fail(err, LLMSIM_USAGE,
+                               "--%s '%s': expected a whole number from %llu to %llu", option->name,
+                               text, (unsigned long long)option->min,
+                               (unsigned long long)option->max);
+        return LLMSIM_OK;
+    case CLI_DOUBLE:
+        if (!cli_parse_double(text, target) || !(*(double *)target > 0))
+            return llmsim_fail(err, LLMSIM_USAGE, "--%s '%s': expected a number greater than 0",
+                               option->name, text);
+        return LLMSIM_OK;
+    case CLI_RATIO: {
+        struct llmsim_error inner;
+        if (llmsim_ratio_parse(text, target, &inner) != LLMSIM_OK)
+            return llmsim_fail(err, LLMSIM_USAGE, "--%s %s", option->name, inner.message);
+        return LLMSIM_OK;
+    }
+    }
+    return llmsim_fail(err, LLMSIM_INTERNAL, "option --%s has no kind", option->name);
+}
+
+/* Edit distance of two words, for "did you mean"; words longer than 63 are cut. */
+static size_t edit_distance(const char *a, const char *b)
+{
+    size_t row[64], n = strnlen(b, 63);
+    for (size_t j = 0; j <= n; j++)
+        row[j] = j;
+    for (size_t i = 0; a[i] != '\0'; i++) {
+        size_t diagonal = row[0];
+        row[0] = i + 1;
+        for (size_t j = 0; j < n; j++) {
+            size_t best = diagonal + (a[i] != b[j]);
+            diagonal = row[j + 1];
+            if (diagonal + 1 < best)
+                best = diagonal + 1;
+            if (row[j] + 1 < best)
+                best = row[j] + 1;
+            row[j + 1] = best;
+        }
+    }
+    return row[n];
+}
+
+static enum llmsim_status fail_unknown(const struct cli_command *command, const char *word,
+                                       struct llmsim_error *err)
+{
+    size_t name_length = strcspn(word, "=");
+    char name[64];
+    (void)snprintf(name, sizeof name, "%.*s", (int)(name_length < 63 ? name_length : 63), word);
+    const char *bare = name + strspn(name, "-");
+    const char *nearest = NULL;
+    size_t nearest_distance = 4;
+    for (const struct cli_option *o = command->options; o->name != NULL; o++) {
+        size_t d = edit_distance(bare, o->name);
+        if (d < nearest_distance) {
+            nearest_distance = d;
+            nearest = o->name;
+        }
+    }
+    if (nearest != NULL)
+        return llmsim_fail(err, LLMSIM_USAGE, "%s: unknown option %s (did you mean --%s?)",
+                           command->name, name, nearest);
+    return llmsim_fail(err, LLMSIM_USAGE, "%s: unknown option %s; see `llmsim %s --help`",
+                       command->name, name, command->name);
+}
+
+/* An option counts as given if its row, or the row that it is an alias of, was seen. */
+static enum llmsim_status check_required(const struct cli_command *command, const bool *seen,
+                                         struct llmsim_error *err)
+{
+    const struct cli_option *rows = command->options;
+    for (size_t i = 0; rows[i].name != NULL; i++) {
+        bool given = seen[i];
+        for (size_t j = i + 1; rows[j].name != NULL && rows[j].is_alias; j++)
+            given = given || seen[j];
+        if (rows[i].required && !given)
+            return llmsim_fail(err, LLMSIM_USAGE, "%s: --%s %s is missing; see `llmsim %s --help`",
+                               command->name, rows[i].name, rows[i].argument, command->name);
+    }
+    return LLMSIM_OK;
+}
+
+static enum llmsim_status set_defaults(const struct cli_command *command, void *values,
+                                       struct llmsim_error *err)
+{
+    memset(values, 0, command->values_size);
+    for (const struct cli_option *o = command->options; o->name != NULL; o++) {
+        enum llmsim_status status = LLMSIM_OK;
+        if (o->initial != NULL)
+            status = set_value(o, o->initial, values, err);
+        if (status != LLMSIM_OK)
+            return status;
+    }
+    return LLMSIM_OK;
+}
+
+enum llmsim_status cli_parse(const struct cli_command *command, int argc, char **argv, void *values,
+                             const char **operands, size_t *n_operands, bool *wants_help,
+                             struct llmsim_error *err)
+{
+    struct option long_options[MAX_OPTIONS + 2] = {0};
+    bool seen[MAX_OPTIONS] = {false};
+    const struct cli_option *rows = command->options;
+    size_t n = 0;
+    for (; rows[n].name != NULL; n++)
+        long_options[n] = (struct option){
+            rows[n].name, rows[n].kind == CLI_FLAG ? no_argument : required_argument, NULL,
+            1000 + (int)n};
+    long_options[n] = (struct option){"help", no_argument, NULL, 'h'};
+
+    *wants_help = false;
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            *wants_help = true;
+    if (*wants_help)
+        return LLMSIM_OK;
+
+    enum llmsim_status status = set_defaults(command, values, err);
+    if (status != LLMSIM_OK)
+        return status;
+
+    opterr = 0;
+    optind = 0; /* GNU: start anew */
+    for (int c; (c = getopt_long(argc, argv, ":h", long_options, NULL)) != -1;) {
+        if (c == ':')
+            return llmsim_fail(err, LLMSIM_USAGE, "%s: %s needs a value", command->name,
+                               argv[optind - 1]);
+        if (c < 1000)
+            return fail_unknown(command, argv[optind - 1], err);
+        const struct cli_option *o = &rows[c - 1000];
+        status = set_value(o, optarg, values, err);
+        if (status != LLMSIM_OK)
+            return status;
+        seen[c - 1000] = true;
+    }
+    *n_operands = (size_t)(argc - optind);
+    if (*n_operands > command->max_operands || *n_operands > CLI_MAX_OPERANDS)
+        return llmsim_fail(err, LLMSIM_USAGE, "%s: unexpected argument '%s'", command->name,
+                           argv[(size_t)optind + command->max_operands]);
+    if (*n_operands < command->min_operands)
+        return llmsim_fail(err, LLMSIM_USAGE, "%s: %s is missing; see `llmsim %s --help`",
+                           command->name, command->operands, command->name);
+    for (size_t i = 0; i < *n_operands; i++)
+        operands[i] = argv[(size_t)optind + i];
+    return check_required(command, seen, err);
+}
+
+void cli_print_help(const struct cli_command *command, void *stream)
+{
+    FILE *f = stream;
+    (void)fprintf(f, "usage: llmsim %s", command->name);
+    if (command->operands[0] != '\0')
+        (void)fprintf(f, " %s", command->operands);
+    for (const struct cli_option *o = command->options; o->name != NULL; o++)
+        if (o->required)
+            (void)fprintf(f, " --%s %s", o->name, o->argument);
+    (void)fprintf(f, " [options]\n\n%s\n\noptions:\n", command->help);
+    for (const struct cli_option *o = command->options; o->name != NULL; o++) {
+        char left[64];
+        if (o->is_alias)
+            continue;
+        (void)snprintf(left, sizeof left, "--%s %s", o->name,
+                       o->argument != NULL ? o->argument : "");
+        (void)fprintf(f, "  %-30s %s", left, o->help);
+        if (o->initial != NULL)
+            (void)fprintf(f, " [%s]", o->initial);
+        (void)fputc('\n', f);
+    }
+    (void)fprintf(f, "  %-30s %s\n\nexample:\n  %s\n", "--help", "this text", command->example);
+}

@@ -1,0 +1,69 @@
+/* output.h: a file written through a large buffer, that gets its name only when it is complete.
+ *
+ * Numbers go in with numfmt.h between llmsim_output_room and llmsim_output_advance; a full disk, a
+ * closed pipe and the like are kept and returned by the next llmsim_output_flush, commit or check,
+ * so the row writers carry no error handling. */
+#ifndef LLMSIM_IO_OUTPUT_H
+#define LLMSIM_IO_OUTPUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "llmsim/status.h"
+
+struct llmsim_output {
+    char *buffer;
+    size_t used;
+    size_t capacity;
+    int fd;
+    int error_number;      /* errno of the first failed write, 0 while all is well */
+    uint64_t bytes_written;
+    char *path;            /* final name, or "-" for stdout */
+    char *temporary_path;  /* NULL where the file is written in place (stdout, a device) */
+    struct llmsim_packer *packer; /* NULL: plain */
+};
+
+enum llmsim_compression { LLMSIM_COMPRESS_NONE, LLMSIM_COMPRESS_ZSTD };
+
+/* Open `path` for writing: "-" is stdout; a device or a pipe is written in place; any other file
+ * is written as PATH.tmp.PID and renamed by commit. LLMSIM_IO on failure. */
+LLMSIM_MUST_CHECK enum llmsim_status llmsim_output_open(struct llmsim_output *out, const char *path,
+                                                        enum llmsim_compression compression,
+                                                        struct llmsim_error *err);
+/* Write what is buffered. */
+void llmsim_output_flush(struct llmsim_output *out);
+/* LLMSIM_IO with the file's name if any write failed so far. */
+LLMSIM_MUST_CHECK enum llmsim_status llmsim_output_check(const struct llmsim_output *out,
+                                                         struct llmsim_error *err);
+/* Flush and close; the file does not have its final name yet. */
+LLMSIM_MUST_CHECK enum llmsim_status llmsim_output_finish(struct llmsim_output *out,
+                                                          struct llmsim_error *err);
+/* Give a finished file its final name. */
+LLMSIM_MUST_CHECK enum llmsim_status llmsim_output_commit(struct llmsim_output *out,
+                                                          struct llmsim_error *err);
+/* Close and remove what is not committed; free. Fine on a zeroed or committed struct. */
+void llmsim_output_close(struct llmsim_output *out);
+
+/* At least n bytes (n at most 64 KiB) of room to write at; advance says where writing stopped. */
+static inline char *llmsim_output_room(struct llmsim_output *out, size_t n)
+{
+    if (out->capacity - out->used < n)
+        llmsim_output_flush(out);
+    return out->buffer + out->used;
+}
+
+static inline void llmsim_output_advance(struct llmsim_output *out, const char *end)
+{
+    out->used = (size_t)(end - out->buffer);
+}
+
+/* Any bytes, any length. */
+void llmsim_output_bytes(struct llmsim_output *out, const char *bytes, size_t n);
+static inline void llmsim_output_text(struct llmsim_output *out, const char *text)
+{
+    llmsim_output_bytes(out, text, strlen(text));
+}
+
+#endif
