@@ -1,0 +1,65 @@
+/* replay.h: take requests from a source through a replica, and report to sinks. */
+#ifndef LLMSIM_REPLAY_H
+#define LLMSIM_REPLAY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "llmsim/cost.h"
+#include "llmsim/sink.h"
+#include "llmsim/status.h"
+#include "llmsim/trace.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LLMSIM_MAX_NUM_SEQS 65535u
+
+/* The state of a run after an event: for tests and progress. */
+struct llmsim_observation {
+    llmsim_time now;
+    uint64_t n_arrived;
+    uint64_t n_waiting;
+    uint64_t n_running; /* in the running set, or in the step under way */
+    uint64_t n_ended;
+    uint64_t n_steps;
+    uint64_t n_output_tokens; /* of the requests that have ended */
+    bool in_step; /* the replica is busy */
+};
+
+struct llmsim_replay_config {
+    struct llmsim_cost cost;
+    const char *policy;              /* a name of the policy table; NULL: "continuous" */
+    const char *engine;              /* a name of the engine table; NULL: "fast" */
+    uint32_t max_num_seqs;           /* 1 to LLMSIM_MAX_NUM_SEQS */
+    uint32_t max_num_batched_tokens; /* 1 or more */
+    /* Called after every event, NULL: not at all. The step engine's events are the arrivals and the
+     * ends of steps; the fast engine's are its runs, and it reads an arrival only once the scheduler
+     * can see it, so its n_arrived and n_waiting count what it has read. Returning false ends the
+     * run with LLMSIM_INTERRUPTED. */
+    bool (*observe)(void *ctx, const struct llmsim_observation *observation);
+    void *observe_ctx;
+};
+
+/* A row of a table that the program lists: a policy or an engine. */
+struct llmsim_choice {
+    const char *name;
+    const char *help;
+};
+/* The i-th policy or engine; NULL behind the last. */
+LLMSIM_API const struct llmsim_choice *llmsim_policy_choice(size_t i);
+LLMSIM_API const struct llmsim_choice *llmsim_engine_choice(size_t i);
+
+/* Run to the end of the source and until every request has ended. Requests must come in time order.
+ * Errors: LLMSIM_USAGE (a setting), LLMSIM_RUN_FAILED (memory, simulated time past 146 years),
+ * LLMSIM_INTERRUPTED, and whatever the source and the sinks return. The fast engine costs some tens
+ * of nanoseconds a request; the step engine some nanoseconds a token. */
+LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
+llmsim_replay(const struct llmsim_replay_config *config, const struct llmsim_source *source,
+              const struct llmsim_sink *sinks, size_t n_sinks, struct llmsim_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

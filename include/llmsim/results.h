@@ -1,0 +1,79 @@
+/* results.h: the result files of a run, as one set of sinks.
+ *
+ * Every file is written under a temporary name in the directory and renamed by commit, summary.json
+ * last; a run that fails leaves no file of its own. docs/formats.md describes the files. */
+#ifndef LLMSIM_RESULTS_H
+#define LLMSIM_RESULTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "llmsim/catalogue.h"
+#include "llmsim/replay.h"
+#include "llmsim/sink.h"
+#include "llmsim/stat.h"
+#include "llmsim/status.h"
+#include "llmsim/trace.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct llmsim_results_options {
+    const char *dir;         /* made if it is not there */
+    bool requests;           /* write requests.csv */
+    bool tokens;             /* write tokens.csv */
+    bool steps;              /* write steps.csv */
+    const char *tokens_path; /* write the tokens there instead ("-": stdout, or a device) */
+    bool zstd;               /* add .zst to the CSV files and compress them */
+};
+
+/* What summary.json says of the run beside its numbers. All borrowed until the results are closed;
+ * `trace` may be NULL (a source that is no file). */
+struct llmsim_run_description {
+    const struct llmsim_replay_config *config;
+    const struct llmsim_model *model;
+    const struct llmsim_gpu *gpu;
+    const struct llmsim_trace *trace;
+    const char *trace_name; /* written without its directories */
+    struct llmsim_ratio rate_scale;
+    uint64_t limit;
+    const char *on_bad_row;
+};
+
+/* The numbers of summary.json; times in ns, slowdown in millionths. */
+struct llmsim_summary {
+    struct llmsim_totals totals;
+    uint64_t outcomes[LLMSIM_N_OUTCOMES];
+    struct llmsim_stat ttft, itl, tpot, e2e, queue, slowdown;
+};
+
+struct llmsim_results;
+
+/* Errors: LLMSIM_IO, LLMSIM_RUN_FAILED (memory). */
+LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
+llmsim_results_open(const struct llmsim_results_options *options,
+                    const struct llmsim_run_description *description,
+                    struct llmsim_results **results, struct llmsim_error *err);
+/* The sinks to hand to llmsim_replay; they live as long as the results. */
+LLMSIM_API const struct llmsim_sink *llmsim_results_sinks(const struct llmsim_results *results,
+                                                          size_t *n);
+/* For llmsim_trace_options.on_reject, with the results as its ctx: writes rejects.csv and counts. */
+LLMSIM_API enum llmsim_status llmsim_results_reject(void *results,
+                                                    const struct llmsim_trace_reject *reject,
+                                                    struct llmsim_error *err);
+/* After a run that succeeded: give every file its final name, and remove result files of an
+ * earlier run in the directory that this run did not write. */
+LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status llmsim_results_commit(struct llmsim_results *results,
+                                                                      struct llmsim_error *err);
+/* Valid after a successful run; percentiles may reorder the kept values, hence not const. */
+LLMSIM_API struct llmsim_summary *llmsim_results_summary(struct llmsim_results *results);
+/* Paths of the files that commit has named; NULL behind the last. */
+LLMSIM_API const char *llmsim_results_path(const struct llmsim_results *results, size_t i);
+/* Removes what was not committed. */
+LLMSIM_API void llmsim_results_close(struct llmsim_results *results);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,159 @@
+/* sink.h: where the results of a run go.
+ *
+ * The engine reports to any number of sinks, in this order: begin; then, as simulated time goes on,
+ * steps and ended requests (tokens, then request, for each); then end. Steps come in runs: n_steps
+ * decode steps of one batch whose durations are an arithmetic progression, so a sink that only
+ * counts pays for the run, not for its steps. A member of the table that a sink does not need is
+ * NULL. A status other than LLMSIM_OK ends the run with it. */
+#ifndef LLMSIM_SINK_H
+#define LLMSIM_SINK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "llmsim/cost.h"
+#include "llmsim/status.h"
+#include "llmsim/time.h"
+#include "llmsim/trace.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* X(name, text in the files): how a data row of the trace can end. */
+#define LLMSIM_OUTCOME_LIST(X)                                                                     \
+    X(COMPLETED, "completed")                                                                      \
+    X(BAD_ROW, "bad_row")
+
+enum llmsim_outcome {
+#define X(name, text) LLMSIM_OUTCOME_##name,
+    LLMSIM_OUTCOME_LIST(X)
+#undef X
+    LLMSIM_N_OUTCOMES
+};
+LLMSIM_API const char *llmsim_outcome_name(enum llmsim_outcome outcome);
+
+/* X(name, text in the files): what a step did. */
+#define LLMSIM_STEP_KIND_LIST(X)                                                                   \
+    X(PREFILL, "prefill")                                                                          \
+    X(DECODE, "decode")                                                                            \
+    X(MIXED, "mixed")
+
+enum llmsim_step_kind {
+#define X(name, text) LLMSIM_STEP_##name,
+    LLMSIM_STEP_KIND_LIST(X)
+#undef X
+};
+LLMSIM_API const char *llmsim_step_kind_name(enum llmsim_step_kind kind);
+
+/* Requests of a step whose previous token did not come at the end of the decode step before it. */
+struct llmsim_gap {
+    llmsim_time since; /* when their previous token came */
+    uint32_t n_seqs;
+};
+
+/* n_steps consecutive steps without a pause between them; more than one only if they decode. */
+struct llmsim_step_run {
+    uint64_t first_step_id; /* counts all steps from 0 */
+    uint64_t n_steps;
+    llmsim_time start;
+    struct llmsim_decode_run durations; /* of one step alone: .first */
+    enum llmsim_step_kind kind;
+    struct llmsim_step_shape shape; /* of the first step; each later one reads decode_seqs more */
+    /* The decoding requests by when their previous token came: all but those in `gaps` at
+     * `previous_decode_end`. Valid during the call. */
+    llmsim_time previous_decode_end;
+    const struct llmsim_gap *gaps;
+    size_t n_gaps;
+};
+
+/* A request that has ended. All times are rounded to the nearest nanosecond, as they are printed;
+ * a latency is a difference of two of them. */
+struct llmsim_result {
+    struct llmsim_request request;
+    const char *id; /* text of the request_id, not NUL-terminated */
+    size_t id_length;
+    enum llmsim_outcome outcome;
+    uint32_t preemptions;
+    int64_t scheduled_ns;   /* start of the first step that it took part in */
+    int64_t first_token_ns; /* of no meaning without output tokens */
+    int64_t end_ns;
+    int64_t unloaded_ns;
+    /* Times of its tokens: either all of them in token_ns, or, where that is NULL, the first at
+     * first_token_ns and the others at the ends of output_tokens - 1 consecutive decode steps from
+     * this one on, counting the decode steps of all runs from 0. */
+    const int64_t *token_ns;
+    uint64_t first_decode_step;
+};
+
+static inline int64_t llmsim_result_queue_ns(const struct llmsim_result *r)
+{
+    return r->scheduled_ns - r->request.arrival_ns;
+}
+
+static inline int64_t llmsim_result_ttft_ns(const struct llmsim_result *r)
+{
+    return r->first_token_ns - r->request.arrival_ns;
+}
+
+static inline int64_t llmsim_result_e2e_ns(const struct llmsim_result *r)
+{
+    return r->end_ns - r->request.arrival_ns;
+}
+
+/* Only with two output tokens or more. Nearest nanosecond, halves up. */
+static inline int64_t llmsim_result_tpot_ns(const struct llmsim_result *r)
+{
+    int64_t gaps = (int64_t)r->request.output_tokens - 1;
+    return (r->end_ns - r->first_token_ns + gaps / 2) / gaps;
+}
+
+/* E2E over unloaded E2E in millionths, halves up; 1 where a request takes no time at all. */
+static inline uint64_t llmsim_result_slowdown_millionths(const struct llmsim_result *r)
+{
+    if (r->unloaded_ns <= 0)
+        return 1000000;
+    return (uint64_t)((double)llmsim_result_e2e_ns(r) / (double)r->unloaded_ns * 1e6 + 0.5);
+}
+
+/* What a sink may ask of the running engine. */
+struct llmsim_run_view {
+    const void *engine;
+    /* The first decode step that a running request may still refer to. */
+    uint64_t (*oldest_decode_step)(const void *engine);
+};
+
+struct llmsim_totals {
+    uint64_t n_requests; /* ended, by any outcome */
+    uint64_t n_steps;
+    uint64_t n_prefill_steps;
+    uint64_t n_decode_steps;
+    uint64_t prompt_tokens;
+    uint64_t output_tokens;
+    int64_t first_arrival_ns;
+    int64_t last_end_ns;
+};
+
+struct llmsim_sink_ops {
+    const char *name;
+    enum llmsim_status (*begin)(void *self, const struct llmsim_run_view *view,
+                                struct llmsim_error *err);
+    enum llmsim_status (*steps)(void *self, const struct llmsim_step_run *run,
+                                struct llmsim_error *err);
+    enum llmsim_status (*tokens)(void *self, const struct llmsim_result *result,
+                                 struct llmsim_error *err);
+    enum llmsim_status (*request)(void *self, const struct llmsim_result *result,
+                                  struct llmsim_error *err);
+    enum llmsim_status (*end)(void *self, const struct llmsim_totals *totals,
+                              struct llmsim_error *err);
+};
+
+struct llmsim_sink {
+    const struct llmsim_sink_ops *ops;
+    void *self;
+};
+
+#ifdef __cplusplus
+}
+#endif
+#endif
