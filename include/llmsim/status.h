@@ -17,11 +17,11 @@ extern "C" {
 #if defined(__GNUC__)
 #define LLMSIM_API __attribute__((visibility("default")))
 #define LLMSIM_MUST_CHECK __attribute__((warn_unused_result))
-#define LLMSIM_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define LLMSIM_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #else
 #define LLMSIM_API
 #define LLMSIM_MUST_CHECK
-#define LLMSIM_PRINTF(format, first)
+#define LLMSIM_PRINTF(text, first)
 #endif
 
 /* X(name, exit code, what it means) */
