@@ -75,7 +75,8 @@ struct llmsim_decode_run {
     uint64_t increment;
 };
 
-/* `context_tokens` is what the first of the steps reads; each step reads n_seqs more (formula 5). */
+/* `context_tokens` is what the first of the steps reads; each step reads n_seqs more (formula 5).
+ */
 static inline struct llmsim_decode_run
 llmsim_cost_decode_run(const struct llmsim_cost *cost, uint32_t n_seqs, uint64_t context_tokens)
 {

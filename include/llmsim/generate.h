@@ -20,8 +20,8 @@ enum llmsim_lengths { LLMSIM_LENGTHS_FIXED, LLMSIM_LENGTHS_LOGNORMAL, LLMSIM_LEN
 /* Token counts of one kind (prompt or output). */
 struct llmsim_length_spec {
     enum llmsim_lengths kind;
-    double mean;     /* tokens; fixed: the value itself */
-    double sigma;    /* lognormal: standard deviation of the logarithm */
+    double mean;       /* tokens; fixed: the value itself */
+    double sigma;      /* lognormal: standard deviation of the logarithm */
     uint32_t min, max; /* tokens; draws outside are drawn again (lognormal) */
 };
 

@@ -25,7 +25,7 @@ struct llmsim_observation {
     uint64_t n_ended;
     uint64_t n_steps;
     uint64_t n_output_tokens; /* of the requests that have ended */
-    bool in_step; /* the replica is busy */
+    bool in_step;             /* the replica is busy */
 };
 
 struct llmsim_replay_config {
@@ -35,9 +35,9 @@ struct llmsim_replay_config {
     uint32_t max_num_seqs;           /* 1 to LLMSIM_MAX_NUM_SEQS */
     uint32_t max_num_batched_tokens; /* 1 or more */
     /* Called after every event, NULL: not at all. The step engine's events are the arrivals and the
-     * ends of steps; the fast engine's are its runs, and it reads an arrival only once the scheduler
-     * can see it, so its n_arrived and n_waiting count what it has read. Returning false ends the
-     * run with LLMSIM_INTERRUPTED. */
+     * ends of steps; the fast engine's are its runs, and it reads an arrival only once the
+     * scheduler can see it, so its n_arrived and n_waiting count what it has read. Returning false
+     * ends the run with LLMSIM_INTERRUPTED. */
     bool (*observe)(void *ctx, const struct llmsim_observation *observation);
     void *observe_ctx;
 };

@@ -58,14 +58,15 @@ llmsim_results_open(const struct llmsim_results_options *options,
 /* The sinks to hand to llmsim_replay; they live as long as the results. */
 LLMSIM_API const struct llmsim_sink *llmsim_results_sinks(const struct llmsim_results *results,
                                                           size_t *n);
-/* For llmsim_trace_options.on_reject, with the results as its ctx: writes rejects.csv and counts. */
+/* For llmsim_trace_options.on_reject, with the results as its ctx: writes rejects.csv and counts.
+ */
 LLMSIM_API enum llmsim_status llmsim_results_reject(void *results,
                                                     const struct llmsim_trace_reject *reject,
                                                     struct llmsim_error *err);
 /* After a run that succeeded: give every file its final name, and remove result files of an
  * earlier run in the directory that this run did not write. */
-LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status llmsim_results_commit(struct llmsim_results *results,
-                                                                      struct llmsim_error *err);
+LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
+llmsim_results_commit(struct llmsim_results *results, struct llmsim_error *err);
 /* Valid after a successful run; percentiles may reorder the kept values, hence not const. */
 LLMSIM_API struct llmsim_summary *llmsim_results_summary(struct llmsim_results *results);
 /* Paths of the files that commit has named; NULL behind the last. */

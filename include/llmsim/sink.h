@@ -29,7 +29,7 @@ enum llmsim_outcome {
 #define X(name, text) LLMSIM_OUTCOME_##name,
     LLMSIM_OUTCOME_LIST(X)
 #undef X
-    LLMSIM_N_OUTCOMES
+        LLMSIM_N_OUTCOMES
 };
 LLMSIM_API const char *llmsim_outcome_name(enum llmsim_outcome outcome);
 
@@ -119,7 +119,8 @@ static inline uint64_t llmsim_result_slowdown_millionths(const struct llmsim_res
 /* What a sink may ask of the running engine. */
 struct llmsim_run_view {
     const void *engine;
-    /* The first decode step that a running request may still refer to. */
+    /* The first decode step that a running request may still refer to. NULL: this engine hands over
+     * every token's time (llmsim_result.token_ns). */
     uint64_t (*oldest_decode_step)(const void *engine);
 };
 

@@ -27,7 +27,7 @@ struct llmsim_request {
     uint64_t row;           /* 0-based data row, the request's id where the trace has none */
     uint32_t prompt_tokens; /* 0 to LLMSIM_MAX_TOKENS */
     uint32_t output_tokens; /* likewise */
-    uint32_t id;            /* the trace's own request_id: a handle for the source, or LLMSIM_NO_ID */
+    uint32_t id; /* the trace's own request_id: a handle for the source, or LLMSIM_NO_ID */
 };
 
 /* Where requests come from: a file, a generator or an array. All calls are the caller's thread.
@@ -91,17 +91,18 @@ LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
 llmsim_trace_open(const char *path, const struct llmsim_trace_options *options,
                   struct llmsim_trace **trace, struct llmsim_error *err);
 LLMSIM_API void llmsim_trace_close(struct llmsim_trace *trace);
-/* The trace as a source; errors of its read are LLMSIM_TRACE with FILE:LINE:COLUMN, or LLMSIM_IO. */
+/* The trace as a source; errors of its read are LLMSIM_TRACE with FILE:LINE:COLUMN, or LLMSIM_IO.
+ */
 LLMSIM_API struct llmsim_source llmsim_trace_source(struct llmsim_trace *trace);
 
 /* What is known of a trace so far; complete once read has returned 0 requests. */
 struct llmsim_trace_status {
-    const char *format;    /* name */
-    uint64_t rows;         /* data rows given out */
-    uint64_t rejected;     /* data rows refused */
-    uint64_t bytes_read;   /* of the file as it lies on disk */
-    uint64_t bytes_total;  /* likewise; 0: not known (a pipe) */
-    char sha256[65];       /* of the unpacked bytes up to the last line used; "" before the end */
+    const char *format;   /* name */
+    uint64_t rows;        /* data rows given out */
+    uint64_t rejected;    /* data rows refused */
+    uint64_t bytes_read;  /* of the file as it lies on disk */
+    uint64_t bytes_total; /* likewise; 0: not known (a pipe) */
+    char sha256[65];      /* of the unpacked bytes up to the last line used; "" before the end */
 };
 LLMSIM_API void llmsim_trace_get_status(const struct llmsim_trace *trace,
                                         struct llmsim_trace_status *status);

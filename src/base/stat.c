@@ -81,7 +81,8 @@ void llmsim_stat_count_progression(struct llmsim_stat *stat, llmsim_time first, 
         if (increment != 0 && distance >> 63 == 0)
             in_bucket = ((uint64_t)distance + increment - 1) / increment;
         else if (increment != 0 && distance / (llmsim_time)increment < (llmsim_time)n)
-            in_bucket = (uint64_t)((distance + (llmsim_time)increment - 1) / (llmsim_time)increment);
+            in_bucket =
+                (uint64_t)((distance + (llmsim_time)increment - 1) / (llmsim_time)increment);
         in_bucket = in_bucket < n ? in_bucket : n;
         stat->counts[bucket] += in_bucket * weight;
         value += (llmsim_time)increment * (llmsim_time)in_bucket;

@@ -75,11 +75,11 @@ void llmsim_error_format(const struct llmsim_error *err, char *text, size_t capa
     if (err->file[0] != '\0') {
         used = (size_t)snprintf(place, sizeof place, "%s:", err->file);
         if (err->line != 0)
-            used += (size_t)snprintf(place + used, sizeof place - used, "%llu:",
-                                     (unsigned long long)err->line);
+            used += (size_t)snprintf(place + used, sizeof place - used,
+                                     "%llu:", (unsigned long long)err->line);
         if (err->line != 0 && err->column != 0)
-            used += (size_t)snprintf(place + used, sizeof place - used, "%llu:",
-                                     (unsigned long long)err->column);
+            used += (size_t)snprintf(place + used, sizeof place - used,
+                                     "%llu:", (unsigned long long)err->column);
         (void)snprintf(place + used, sizeof place - used, " ");
     }
     (void)snprintf(text, capacity, "%s%s", place, err->message);

@@ -33,7 +33,10 @@ struct cli_option {
     bool required;
     bool is_alias; /* same target as the row before it, not shown in the help */
 };
-#define CLI_OPTION_END {.name = NULL}
+#define CLI_OPTION_END                                                                             \
+    {                                                                                              \
+        .name = NULL                                                                               \
+    }
 
 #define CLI_MAX_OPERANDS 64
 
@@ -51,9 +54,10 @@ struct cli_command {
 
 /* Fill `values` (values_size bytes) with defaults, then with what argv (after the command's name)
  * says. *wants_help is set by --help, whatever else is wrong. LLMSIM_USAGE on a mistake. */
-LLMSIM_MUST_CHECK enum llmsim_status
-cli_parse(const struct cli_command *command, int argc, char **argv, void *values,
-          const char **operands, size_t *n_operands, bool *wants_help, struct llmsim_error *err);
+LLMSIM_MUST_CHECK enum llmsim_status cli_parse(const struct cli_command *command, int argc,
+                                               char **argv, void *values, const char **operands,
+                                               size_t *n_operands, bool *wants_help,
+                                               struct llmsim_error *err);
 void cli_print_help(const struct cli_command *command, void *stream);
 
 /* Text to number with the whole text used. false: it is not one. */
@@ -67,22 +71,38 @@ struct cli_catalogue_options {
     double ptps;
 };
 #define CLI_CATALOGUE_OPTIONS(type, member)                                                        \
-    {.name = "model", .argument = "M", .kind = CLI_STRING, .required = true,                       \
+    {.name = "model",                                                                              \
+     .argument = "M",                                                                              \
+     .kind = CLI_STRING,                                                                           \
+     .required = true,                                                                             \
      .help = "model, a name in model.json (or its part after the '/')",                            \
      .offset = offsetof(type, member.model)},                                                      \
-    {.name = "model-name", .argument = "M", .kind = CLI_STRING, .is_alias = true,                  \
-     .offset = offsetof(type, member.model)},                                                      \
-    {.name = "gpu", .argument = "G", .kind = CLI_STRING, .required = true,                         \
-     .help = "GPU, a name or alias in gpu.json, or a word of its name",                            \
-     .offset = offsetof(type, member.gpu)},                                                        \
-    {.name = "gpu-name", .argument = "G", .kind = CLI_STRING, .is_alias = true,                    \
-     .offset = offsetof(type, member.gpu)},                                                        \
-    {.name = "ptps", .argument = "TOKENS/S", .kind = CLI_DOUBLE,                                   \
-     .help = "prompt tokens per second, in place of the entry in ptps.json",                       \
-     .offset = offsetof(type, member.ptps)},                                                       \
-    {.name = "data", .argument = "DIR", .kind = CLI_STRING,                                        \
-     .help = "directory of the catalogues (else $LLMSIM_DATA, else the installed one)",            \
-     .offset = offsetof(type, member.data_dir)}
+        {.name = "model-name",                                                                     \
+         .argument = "M",                                                                          \
+         .kind = CLI_STRING,                                                                       \
+         .is_alias = true,                                                                         \
+         .offset = offsetof(type, member.model)},                                                  \
+        {.name = "gpu",                                                                            \
+         .argument = "G",                                                                          \
+         .kind = CLI_STRING,                                                                       \
+         .required = true,                                                                         \
+         .help = "GPU, a name or alias in gpu.json, or a word of its name",                        \
+         .offset = offsetof(type, member.gpu)},                                                    \
+        {.name = "gpu-name",                                                                       \
+         .argument = "G",                                                                          \
+         .kind = CLI_STRING,                                                                       \
+         .is_alias = true,                                                                         \
+         .offset = offsetof(type, member.gpu)},                                                    \
+        {.name = "ptps",                                                                           \
+         .argument = "TOKENS/S",                                                                   \
+         .kind = CLI_DOUBLE,                                                                       \
+         .help = "prompt tokens per second, in place of the entry in ptps.json",                   \
+         .offset = offsetof(type, member.ptps)},                                                   \
+    {                                                                                              \
+        .name = "data", .argument = "DIR", .kind = CLI_STRING,                                     \
+        .help = "directory of the catalogues (else $LLMSIM_DATA, else the installed one)",         \
+        .offset = offsetof(type, member.data_dir)                                                  \
+    }
 
 struct cli_trace_options {
     const char *format;
@@ -91,16 +111,29 @@ struct cli_trace_options {
     const char *on_bad_row;
 };
 #define CLI_TRACE_OPTIONS(type, member)                                                            \
-    {.name = "format", .argument = "NAME", .kind = CLI_STRING,                                     \
+    {.name = "format",                                                                             \
+     .argument = "NAME",                                                                           \
+     .kind = CLI_STRING,                                                                           \
      .help = "trace format (see `llmsim trace info --help`); else found from the header",          \
      .offset = offsetof(type, member.format)},                                                     \
-    {.name = "rate-scale", .argument = "X", .kind = CLI_RATIO, .initial = "1",                     \
-     .help = "let requests arrive X times as fast", .offset = offsetof(type, member.rate_scale)},  \
-    {.name = "limit", .argument = "N", .kind = CLI_U64, .max = UINT64_MAX, .initial = "0",         \
-     .help = "read N data rows only (0: all)", .offset = offsetof(type, member.limit)},            \
-    {.name = "on-bad-row", .argument = "stop|skip", .kind = CLI_CHOICE, .choices = "stop,skip",    \
-     .initial = "stop", .help = "at a bad row: stop with an error, or skip and count it",          \
-     .offset = offsetof(type, member.on_bad_row)}
+        {.name = "rate-scale",                                                                     \
+         .argument = "X",                                                                          \
+         .kind = CLI_RATIO,                                                                        \
+         .initial = "1",                                                                           \
+         .help = "let requests arrive X times as fast",                                            \
+         .offset = offsetof(type, member.rate_scale)},                                             \
+        {.name = "limit",                                                                          \
+         .argument = "N",                                                                          \
+         .kind = CLI_U64,                                                                          \
+         .max = UINT64_MAX,                                                                        \
+         .initial = "0",                                                                           \
+         .help = "read N data rows only (0: all)",                                                 \
+         .offset = offsetof(type, member.limit)},                                                  \
+    {                                                                                              \
+        .name = "on-bad-row", .argument = "stop|skip", .kind = CLI_CHOICE, .choices = "stop,skip", \
+        .initial = "stop", .help = "at a bad row: stop with an error, or skip and count it",       \
+        .offset = offsetof(type, member.on_bad_row)                                                \
+    }
 
 /* The catalogue entries that the options name, and the cost model made of them. */
 LLMSIM_MUST_CHECK enum llmsim_status cli_open_cost(const struct cli_catalogue_options *options,

@@ -1,0 +1,41 @@
+/* arrivals.h: the trace as a cursor. Requests are read from the source in batches and looked at in
+ * time order; they never sit in the event queue. */
+#ifndef LLMSIM_SIM_ARRIVALS_H
+#define LLMSIM_SIM_ARRIVALS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "llmsim/trace.h"
+
+#define ARRIVALS_BATCH 256
+
+struct arrivals {
+    const struct llmsim_source *source;
+    struct llmsim_error *err;
+    enum llmsim_status status; /* of the source; once it is not LLMSIM_OK there is no head */
+    size_t next, n;
+    uint64_t n_taken;
+    int64_t last_arrival_ns;
+    bool ended;
+    struct llmsim_request batch[ARRIVALS_BATCH];
+};
+
+void llmsim_arrivals_init(struct arrivals *a, const struct llmsim_source *source,
+                          struct llmsim_error *err);
+const struct llmsim_request *llmsim_arrivals_refill(struct arrivals *a);
+
+/* The next request to arrive, or NULL when the source has ended or failed (see `status`). */
+static inline const struct llmsim_request *llmsim_arrivals_head(struct arrivals *a)
+{
+    return a->next < a->n ? &a->batch[a->next] : llmsim_arrivals_refill(a);
+}
+
+static inline void llmsim_arrivals_take(struct arrivals *a)
+{
+    a->next++;
+    a->n_taken++;
+}
+
+#endif

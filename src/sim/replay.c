@@ -1,0 +1,223 @@
+/* replay.c: check the settings, make the run's context, hand it to an engine. */
+#include "llmsim/replay.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "numfmt.h"
+#include "run.h"
+
+static const struct engine *const engines[] = {&llmsim_engine_fast, &llmsim_engine_step};
+#define N_ENGINES (sizeof engines / sizeof *engines)
+
+/* Simulated time past 2^62 ns = 146 years is a broken trace or catalogue, not a workload. */
+#define MAX_TIME llmsim_time_from_ns((int64_t)1 << 62)
+
+const struct llmsim_choice *llmsim_engine_choice(size_t i)
+{
+    return i < N_ENGINES ? &engines[i]->choice : NULL;
+}
+
+static const struct engine *find_engine(const char *name)
+{
+    for (size_t i = 0; i < N_ENGINES; i++)
+        if (strcmp(engines[i]->choice.name, name) == 0)
+            return engines[i];
+    return NULL;
+}
+
+const char *llmsim_outcome_name(enum llmsim_outcome outcome)
+{
+    static const char *const names[] = {
+#define X(name, text) text,
+        LLMSIM_OUTCOME_LIST(X)
+#undef X
+    };
+    return names[outcome];
+}
+
+const char *llmsim_step_kind_name(enum llmsim_step_kind kind)
+{
+    static const char *const names[] = {
+#define X(name, text) text,
+        LLMSIM_STEP_KIND_LIST(X)
+#undef X
+    };
+    return names[kind];
+}
+
+enum llmsim_status llmsim_run_begin(struct run *run, const struct llmsim_run_view *view)
+{
+    enum llmsim_status status = LLMSIM_OK;
+    for (size_t i = 0; i < run->n_sinks && status == LLMSIM_OK; i++)
+        if (run->sinks[i].ops->begin != NULL)
+            status = run->sinks[i].ops->begin(run->sinks[i].self, view, run->err);
+    return status;
+}
+
+enum llmsim_status llmsim_run_steps(struct run *run, const struct llmsim_step_run *steps)
+{
+    enum llmsim_status status = LLMSIM_OK;
+    run->totals.n_steps += steps->n_steps;
+    if (steps->shape.decode_seqs > 0)
+        run->totals.n_decode_steps += steps->n_steps;
+    if (steps->shape.prefill_seqs > 0)
+        run->totals.n_prefill_steps += steps->n_steps;
+    if (steps->start > MAX_TIME || llmsim_step_run_end(steps) > MAX_TIME)
+        return llmsim_fail(run->err, LLMSIM_RUN_FAILED,
+                           "simulated time passed 146 years at step %llu",
+                           (unsigned long long)steps->first_step_id);
+    for (size_t i = 0; i < run->n_sinks && status == LLMSIM_OK; i++)
+        if (run->sinks[i].ops->steps != NULL)
+            status = run->sinks[i].ops->steps(run->sinks[i].self, steps, run->err);
+    return status;
+}
+
+static bool is_number(const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if (text[i] < '0' || text[i] > '9')
+            return false;
+    return true;
+}
+
+/* The order of two results by request id: numbers by value, other texts by bytes, equal ids by row.
+ */
+static int compare_ids(const void *left, const void *right, void *ctx)
+{
+    const struct llmsim_request *a = &((const struct llmsim_result *)left)->request;
+    const struct llmsim_request *b = &((const struct llmsim_result *)right)->request;
+    const struct llmsim_source *source = ctx;
+    if (a->id != LLMSIM_NO_ID && b->id != LLMSIM_NO_ID) {
+        size_t na, nb;
+        const char *ta = source->id_text(source->self, a->id, &na);
+        const char *tb = source->id_text(source->self, b->id, &nb);
+        if (is_number(ta, na) && is_number(tb, nb)) {
+            for (; na > 0 && *ta == '0'; na--)
+                ta++;
+            for (; nb > 0 && *tb == '0'; nb--)
+                tb++;
+            if (na != nb)
+                return na < nb ? -1 : 1;
+        }
+        int by_text = memcmp(ta, tb, na < nb ? na : nb);
+        if (by_text != 0 || na != nb)
+            return by_text != 0 ? by_text : (na < nb ? -1 : 1);
+    }
+    return (a->row > b->row) - (a->row < b->row);
+}
+
+static enum llmsim_status end_request(struct run *run, struct llmsim_result *result)
+{
+    const struct llmsim_source *source = &run->source;
+    char row_text[24];
+    if (result->request.id == LLMSIM_NO_ID) {
+        result->id = row_text;
+        result->id_length = (size_t)(llmsim_put_u64(row_text, result->request.row) - row_text);
+    } else {
+        result->id = source->id_text(source->self, result->request.id, &result->id_length);
+    }
+    result->unloaded_ns = llmsim_time_to_ns(llmsim_cost_unloaded(
+        &run->config->cost, result->request.prompt_tokens, result->request.output_tokens));
+
+    enum llmsim_status status = LLMSIM_OK;
+    for (size_t i = 0; i < run->n_sinks && status == LLMSIM_OK; i++) {
+        const struct llmsim_sink *sink = &run->sinks[i];
+        if (sink->ops->tokens != NULL && result->request.output_tokens > 0)
+            status = sink->ops->tokens(sink->self, result, run->err);
+        if (sink->ops->request != NULL && status == LLMSIM_OK)
+            status = sink->ops->request(sink->self, result, run->err);
+    }
+    if (result->request.id != LLMSIM_NO_ID)
+        source->release(source->self, result->request.id);
+
+    struct llmsim_totals *totals = &run->totals;
+    if (totals->n_requests == 0 || result->request.arrival_ns < totals->first_arrival_ns)
+        totals->first_arrival_ns = result->request.arrival_ns;
+    totals->last_end_ns = result->end_ns;
+    totals->n_requests++;
+    totals->prompt_tokens += result->request.prompt_tokens;
+    totals->output_tokens += result->request.output_tokens;
+    return status;
+}
+
+enum llmsim_status llmsim_run_end_requests(struct run *run, struct llmsim_result *results, size_t n)
+{
+    enum llmsim_status status = LLMSIM_OK;
+    if (n > 1)
+        qsort_r(results, n, sizeof *results, compare_ids, &run->source);
+    for (size_t i = 0; i < n && status == LLMSIM_OK; i++)
+        status = end_request(run, &results[i]);
+    return status;
+}
+
+enum llmsim_status llmsim_run_observe(struct run *run, const struct llmsim_observation *o)
+{
+    if (run->config->observe == NULL || run->config->observe(run->config->observe_ctx, o))
+        return LLMSIM_OK;
+    return llmsim_fail(run->err, LLMSIM_INTERRUPTED,
+                       "interrupted at simulated time %.3f s: %llu requests had ended and their "
+                       "results are dropped",
+                       llmsim_time_to_seconds(o->now), (unsigned long long)o->n_ended);
+}
+
+static enum llmsim_status check_config(const struct llmsim_replay_config *config,
+                                       struct llmsim_error *err)
+{
+    if (config->max_num_seqs < 1 || config->max_num_seqs > LLMSIM_MAX_NUM_SEQS)
+        return llmsim_fail(err, LLMSIM_USAGE, "max-num-seqs %u: expected 1 to %u",
+                           config->max_num_seqs, LLMSIM_MAX_NUM_SEQS);
+    if (config->max_num_batched_tokens < 1)
+        return llmsim_fail(err, LLMSIM_USAGE, "max-num-batched-tokens 0: expected 1 or more");
+    /* A run's increment must fit 62 bits, which bounds all sums (docs/model.md, "Time"). */
+    struct llmsim_decode_cost d = config->cost.model->decode(&config->cost, config->max_num_seqs);
+    if (d.per_context_token > ((uint64_t)1 << 62) / config->max_num_seqs)
+        return llmsim_fail(err, LLMSIM_CATALOGUE,
+                           "reading a token of KV cache takes %g s, too long for %u sequences",
+                           llmsim_time_to_seconds((llmsim_time)d.per_context_token),
+                           config->max_num_seqs);
+    return LLMSIM_OK;
+}
+
+enum llmsim_status llmsim_replay(const struct llmsim_replay_config *config,
+                                 const struct llmsim_source *source,
+                                 const struct llmsim_sink *sinks, size_t n_sinks,
+                                 struct llmsim_error *err)
+{
+    const char *policy = config->policy != NULL ? config->policy : "continuous";
+    const struct engine *engine = find_engine(config->engine != NULL ? config->engine : "fast");
+    if (llmsim_policy_find(policy) == NULL)
+        return llmsim_fail(err, LLMSIM_USAGE, "unknown policy '%s'", policy);
+    if (engine == NULL)
+        return llmsim_fail(err, LLMSIM_USAGE, "unknown engine '%s'", config->engine);
+    enum llmsim_status status = check_config(config, err);
+    if (status != LLMSIM_OK)
+        return status;
+
+    struct run run = {
+        .config = config,
+        .policy = llmsim_policy_find(policy),
+        .source = *source,
+        .sinks = sinks,
+        .n_sinks = n_sinks,
+        .err = err,
+        .boundary =
+            {
+                .max_num_seqs = config->max_num_seqs,
+                .max_num_batched_tokens = config->max_num_batched_tokens,
+                .admitted = malloc(config->max_num_seqs * sizeof *run.boundary.admitted),
+            },
+    };
+    llmsim_arrivals_init(&run.arrivals, source, err);
+    if (run.boundary.admitted == NULL)
+        return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
+
+    status = engine->run(&run);
+    if (status == LLMSIM_OK)
+        status = run.arrivals.status;
+    for (size_t i = 0; i < n_sinks && status == LLMSIM_OK; i++)
+        if (sinks[i].ops->end != NULL)
+            status = sinks[i].ops->end(sinks[i].self, &run.totals, err);
+    free(run.boundary.admitted);
+    return status;
+}

@@ -1,0 +1,240 @@
+/* results.c: the files of a run: opened together, renamed together, or gone together. */
+#include "llmsim/results.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "numfmt.h"
+#include "sinks.h"
+
+/* The order is that of commit: summary.json comes last, so that where it is, all is. */
+enum { FILE_TOKENS, FILE_REQUESTS, FILE_STEPS, FILE_REJECTS, FILE_SUMMARY, N_FILES };
+static const char *const file_names[N_FILES] = {"tokens.csv", "requests.csv", "steps.csv",
+                                                "rejects.csv", "summary.json"};
+
+struct llmsim_results {
+    struct llmsim_run_description description;
+    char *dir;
+    bool zstd;
+    struct llmsim_output files[N_FILES];
+    bool is_open[N_FILES];
+    struct tokens_sink tokens;
+    struct llmsim_summary summary;
+    struct llmsim_sink sinks[4];
+    size_t n_sinks;
+    const char *paths[N_FILES + 1];
+};
+
+/* mkdir -p */
+static enum llmsim_status make_directories(const char *path, struct llmsim_error *err)
+{
+    char *copy = strdup(path);
+    if (copy == NULL)
+        return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
+    bool failed = false;
+    for (char *p = copy + 1; !failed && *p != '\0'; p++) {
+        if (*p != '/')
+            continue;
+        *p = '\0';
+        failed = mkdir(copy, 0777) != 0 && errno != EEXIST;
+        *p = '/';
+    }
+    if (!failed)
+        failed = mkdir(copy, 0777) != 0 && errno != EEXIST;
+    enum llmsim_status status = LLMSIM_OK;
+    struct stat info;
+    if (failed)
+        status = llmsim_fail_at(err, LLMSIM_IO, path, 0, 0, "cannot make the directory: %s",
+                                strerror(errno));
+    else if (stat(path, &info) == 0 && !S_ISDIR(info.st_mode))
+        status = llmsim_fail_at(err, LLMSIM_IO, path, 0, 0, "is no directory");
+    free(copy);
+    return status;
+}
+
+/* DIR/NAME[.zst], to be freed by the caller; NULL without memory. */
+static char *file_path(const struct llmsim_results *r, int file, bool zstd)
+{
+    char *path;
+    const char *suffix = zstd && file != FILE_SUMMARY ? ".zst" : "";
+    return asprintf(&path, "%s/%s%s", r->dir, file_names[file], suffix) < 0 ? NULL : path;
+}
+
+static enum llmsim_status open_file(struct llmsim_results *r, int file, const char *path,
+                                    struct llmsim_error *err)
+{
+    char *own_path = path == NULL ? file_path(r, file, r->zstd) : NULL;
+    if (path == NULL && own_path == NULL)
+        return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
+    enum llmsim_status status = llmsim_output_open(
+        &r->files[file], path != NULL ? path : own_path,
+        r->zstd && file != FILE_SUMMARY ? LLMSIM_COMPRESS_ZSTD : LLMSIM_COMPRESS_NONE, err);
+    r->is_open[file] = status == LLMSIM_OK;
+    free(own_path);
+    return status;
+}
+
+static void add_sink(struct llmsim_results *r, const struct llmsim_sink_ops *ops, void *self)
+{
+    r->sinks[r->n_sinks++] = (struct llmsim_sink){ops, self};
+}
+
+static enum llmsim_status open_sinks(struct llmsim_results *r,
+                                     const struct llmsim_results_options *options,
+                                     struct llmsim_error *err)
+{
+    enum llmsim_status status = llmsim_summary_init(&r->summary, err);
+    if (status != LLMSIM_OK)
+        return status;
+    add_sink(r, &llmsim_summary_sink_ops, &r->summary);
+    if (options->tokens || options->tokens_path != NULL) {
+        status = open_file(r, FILE_TOKENS, options->tokens_path, err);
+        if (status != LLMSIM_OK)
+            return status;
+        r->tokens.out = &r->files[FILE_TOKENS];
+        add_sink(r, &llmsim_tokens_sink_ops, &r->tokens);
+    }
+    if (options->requests) {
+        status = open_file(r, FILE_REQUESTS, NULL, err);
+        if (status != LLMSIM_OK)
+            return status;
+        add_sink(r, &llmsim_requests_sink_ops, &r->files[FILE_REQUESTS]);
+    }
+    if (options->steps) {
+        status = open_file(r, FILE_STEPS, NULL, err);
+        if (status != LLMSIM_OK)
+            return status;
+        add_sink(r, &llmsim_steps_sink_ops, &r->files[FILE_STEPS]);
+    }
+    return open_file(r, FILE_SUMMARY, NULL, err);
+}
+
+enum llmsim_status llmsim_results_open(const struct llmsim_results_options *options,
+                                       const struct llmsim_run_description *description,
+                                       struct llmsim_results **results, struct llmsim_error *err)
+{
+    struct llmsim_results *r = calloc(1, sizeof *r);
+    *results = NULL;
+    if (r == NULL || (r->dir = strdup(options->dir)) == NULL) {
+        free(r);
+        return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
+    }
+    r->description = *description;
+    r->zstd = options->zstd;
+    enum llmsim_status status = make_directories(r->dir, err);
+    if (status == LLMSIM_OK)
+        status = open_sinks(r, options, err);
+    if (status != LLMSIM_OK) {
+        llmsim_results_close(r);
+        return status;
+    }
+    *results = r;
+    return LLMSIM_OK;
+}
+
+const struct llmsim_sink *llmsim_results_sinks(const struct llmsim_results *results, size_t *n)
+{
+    *n = results->n_sinks;
+    return results->sinks;
+}
+
+static void put_quoted(struct llmsim_output *out, const char *text, size_t length)
+{
+    llmsim_output_text(out, "\"");
+    for (size_t i = 0; i < length; i++)
+        llmsim_output_bytes(out, text[i] == '"' ? "\"\"" : &text[i], text[i] == '"' ? 2 : 1);
+    llmsim_output_text(out, "\"");
+}
+
+enum llmsim_status llmsim_results_reject(void *results, const struct llmsim_trace_reject *reject,
+                                         struct llmsim_error *err)
+{
+    struct llmsim_results *r = results;
+    struct llmsim_output *out = &r->files[FILE_REJECTS];
+    if (!r->is_open[FILE_REJECTS]) {
+        enum llmsim_status status = open_file(r, FILE_REJECTS, NULL, err);
+        if (status != LLMSIM_OK)
+            return status;
+        llmsim_output_text(out, "line,column,reason,row\n");
+    }
+    char *p = llmsim_output_room(out, 64);
+    p = llmsim_put_u64(p, reject->line);
+    *p++ = ',';
+    p = llmsim_put_u64(p, reject->column);
+    *p++ = ',';
+    llmsim_output_advance(out, p);
+    put_quoted(out, reject->reason, strlen(reject->reason));
+    llmsim_output_text(out, ",");
+    put_quoted(out, reject->row, reject->row_length);
+    llmsim_output_text(out, "\n");
+    r->summary.outcomes[LLMSIM_OUTCOME_BAD_ROW]++;
+    return llmsim_output_check(out, err);
+}
+
+/* What an earlier run left in the directory must not be taken for this run's. */
+static enum llmsim_status remove_stale(struct llmsim_results *r, struct llmsim_error *err)
+{
+    for (int i = 0; i < N_FILES; i++) {
+        for (int zstd = 0; zstd <= (i != FILE_SUMMARY); zstd++) {
+            char *path = file_path(r, i, zstd);
+            if (path == NULL)
+                return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
+            bool is_ours = r->is_open[i] && strcmp(path, r->files[i].path) == 0;
+            if (!is_ours && unlink(path) != 0 && errno != ENOENT) {
+                int error = errno;
+                enum llmsim_status status =
+                    llmsim_fail_at(err, LLMSIM_IO, path, 0, 0,
+                                   "cannot remove an earlier result: %s", strerror(error));
+                free(path);
+                return status;
+            }
+            free(path);
+        }
+    }
+    return LLMSIM_OK;
+}
+
+enum llmsim_status llmsim_results_commit(struct llmsim_results *r, struct llmsim_error *err)
+{
+    enum llmsim_status status =
+        llmsim_summary_write(&r->summary, &r->description, &r->files[FILE_SUMMARY], err);
+    for (int i = 0; i < N_FILES && status == LLMSIM_OK; i++)
+        if (r->is_open[i])
+            status = llmsim_output_finish(&r->files[i], err);
+    if (status == LLMSIM_OK)
+        status = remove_stale(r, err);
+    size_t n_paths = 0;
+    for (int i = 0; i < N_FILES && status == LLMSIM_OK; i++) {
+        if (!r->is_open[i])
+            continue;
+        status = llmsim_output_commit(&r->files[i], err);
+        r->paths[n_paths++] = r->files[i].path;
+    }
+    return status;
+}
+
+struct llmsim_summary *llmsim_results_summary(struct llmsim_results *results)
+{
+    return &results->summary;
+}
+
+const char *llmsim_results_path(const struct llmsim_results *results, size_t i)
+{
+    return results->paths[i];
+}
+
+void llmsim_results_close(struct llmsim_results *results)
+{
+    if (results == NULL)
+        return;
+    for (int i = 0; i < N_FILES; i++)
+        if (results->is_open[i])
+            llmsim_output_close(&results->files[i]);
+    llmsim_tokens_sink_fini(&results->tokens);
+    llmsim_summary_fini(&results->summary);
+    free(results->dir);
+    free(results);
+}

@@ -1,0 +1,43 @@
+/* run.h: what both engines share: the run's context, and reporting to its sinks. */
+#ifndef LLMSIM_SIM_RUN_H
+#define LLMSIM_SIM_RUN_H
+
+#include "arrivals.h"
+#include "llmsim/replay.h"
+#include "policy.h"
+
+struct run {
+    const struct llmsim_replay_config *config;
+    const struct policy *policy;
+    struct llmsim_source source;
+    const struct llmsim_sink *sinks;
+    size_t n_sinks;
+    struct llmsim_error *err;
+    struct llmsim_totals totals;
+    struct boundary boundary;
+    uint64_t n_events;
+    struct arrivals arrivals;
+};
+
+struct engine {
+    struct llmsim_choice choice;
+    enum llmsim_status (*run)(struct run *run);
+};
+extern const struct engine llmsim_engine_step, llmsim_engine_fast;
+
+enum llmsim_status llmsim_run_begin(struct run *run, const struct llmsim_run_view *view);
+/* Count the steps and tell the sinks. LLMSIM_RUN_FAILED if simulated time has run away. */
+enum llmsim_status llmsim_run_steps(struct run *run, const struct llmsim_step_run *steps);
+/* Report requests that ended at one time, in the order of their ids (which sorts `results`); gives
+ * their ids back to the source. */
+enum llmsim_status llmsim_run_end_requests(struct run *run, struct llmsim_result *results,
+                                           size_t n);
+enum llmsim_status llmsim_run_observe(struct run *run, const struct llmsim_observation *o);
+
+/* The end of a step run: formula 6. */
+static inline llmsim_time llmsim_step_run_end(const struct llmsim_step_run *steps)
+{
+    return steps->start + llmsim_decode_run_time(steps->durations, steps->n_steps);
+}
+
+#endif

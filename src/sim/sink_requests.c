@@ -1,0 +1,59 @@
+/* sink_requests.c: requests.csv, a row a request. */
+#include "numfmt.h"
+#include "sinks.h"
+
+#define ROW_ROOM 512
+
+static enum llmsim_status requests_begin(void *self, const struct llmsim_run_view *view,
+                                         struct llmsim_error *err)
+{
+    (void)view;
+    (void)err;
+    llmsim_output_text(self, "request_id,arrival_s,prompt_tokens,output_tokens,outcome,queue_s,"
+                             "ttft_s,tpot_s,e2e_s,preemptions,unloaded_e2e_s,slowdown\n");
+    return LLMSIM_OK;
+}
+
+/* ttft_s of a request without output and tpot_s of one with fewer than two tokens do not exist;
+ * their fields are empty. */
+static enum llmsim_status requests_request(void *self, const struct llmsim_result *r,
+                                           struct llmsim_error *err)
+{
+    struct llmsim_output *out = self;
+    char *p = llmsim_output_room(out, ROW_ROOM);
+    memcpy(p, r->id, r->id_length);
+    p += r->id_length;
+    *p++ = ',';
+    p = llmsim_put_ns(p, r->request.arrival_ns);
+    *p++ = ',';
+    p = llmsim_put_u64(p, r->request.prompt_tokens);
+    *p++ = ',';
+    p = llmsim_put_u64(p, r->request.output_tokens);
+    *p++ = ',';
+    p = stpcpy(p, llmsim_outcome_name(r->outcome));
+    *p++ = ',';
+    p = llmsim_put_ns(p, llmsim_result_queue_ns(r));
+    *p++ = ',';
+    if (r->request.output_tokens > 0)
+        p = llmsim_put_ns(p, llmsim_result_ttft_ns(r));
+    *p++ = ',';
+    if (r->request.output_tokens > 1)
+        p = llmsim_put_ns(p, llmsim_result_tpot_ns(r));
+    *p++ = ',';
+    p = llmsim_put_ns(p, llmsim_result_e2e_ns(r));
+    *p++ = ',';
+    p = llmsim_put_u64(p, r->preemptions);
+    *p++ = ',';
+    p = llmsim_put_ns(p, r->unloaded_ns);
+    *p++ = ',';
+    p = llmsim_put_millionths(p, llmsim_result_slowdown_millionths(r));
+    *p++ = '\n';
+    llmsim_output_advance(out, p);
+    return llmsim_output_check(out, err);
+}
+
+const struct llmsim_sink_ops llmsim_requests_sink_ops = {
+    .name = "requests",
+    .begin = requests_begin,
+    .request = requests_request,
+};

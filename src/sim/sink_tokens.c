@@ -1,0 +1,159 @@
+/* sink_tokens.c: tokens.csv, a row a token.
+ *
+ * A decode step gives every request of its batch one token at the same time, after the same gap. So
+ * ",time_s,latency_s\n" is formatted once a step, when the step is reported, and a request's rows
+ * are its id, a counter and those texts copied in a line; a row costs a few copies of 16 bytes.
+ * Only a request's first two tokens have a gap of their own. The texts stay in a ring for as long
+ * as a running request began at or before them.
+ *
+ * The step engine hands over each token's time instead (result->token_ns), which is written
+ * plainly: two ways to the same bytes, each the other's check. */
+#include <stdlib.h>
+
+#include "numfmt.h"
+#include "sinks.h"
+
+/* ",time_s,latency_s\n" has at most 1 + 20 + 1 + 20 + 1 bytes. It is copied whole, whatever its
+ * length: three 16-byte moves and no loop. */
+#define TEXT_ROOM 48
+struct step_text {
+    int64_t end_ns;
+    char text[TEXT_ROOM];
+    uint32_t length;
+};
+_Static_assert(sizeof(struct step_text) == 64, "a step's text is one cache line");
+
+#define FIRST_CAPACITY 1024
+/* A row's id (quoted at worst), comma, index and times. */
+#define MAX_ID_TEXT (2 * LLMSIM_MAX_REQUEST_ID + 2)
+#define ROW_ROOM (MAX_ID_TEXT + 1 + 24 + TEXT_ROOM)
+
+static char *put_times(char *p, int64_t time_ns, int64_t latency_ns)
+{
+    *p++ = ',';
+    p = llmsim_put_ns(p, time_ns);
+    *p++ = ',';
+    p = llmsim_put_ns(p, latency_ns);
+    *p++ = '\n';
+    return p;
+}
+
+static char *put_row(char *p, const struct llmsim_result *r, uint32_t index, int64_t time_ns,
+                     int64_t latency_ns)
+{
+    memcpy(p, r->id, r->id_length);
+    p += r->id_length;
+    *p++ = ',';
+    p = llmsim_put_u64(p, index);
+    return put_times(p, time_ns, latency_ns);
+}
+
+static enum llmsim_status tokens_begin(void *self, const struct llmsim_run_view *view,
+                                       struct llmsim_error *err)
+{
+    struct tokens_sink *sink = self;
+    (void)err;
+    sink->view = *view;
+    llmsim_output_text(sink->out, "request_id,token_index,time_s,latency_s\n");
+    return LLMSIM_OK;
+}
+
+/* Room for one more step: forget those that nobody needs, and only then grow. */
+static enum llmsim_status make_room(struct tokens_sink *sink, struct llmsim_error *err)
+{
+    uint64_t oldest = sink->view.oldest_decode_step(sink->view.engine);
+    sink->first = oldest < sink->end ? oldest : sink->end;
+    /* At least half free afterwards, so that this is rare. */
+    if (sink->end - sink->first <= sink->capacity / 2 && sink->capacity > 0)
+        return LLMSIM_OK;
+    size_t capacity = sink->capacity > 0 ? 2 * sink->capacity : FIRST_CAPACITY;
+    struct step_text *ring = malloc(capacity * sizeof *ring);
+    if (ring == NULL)
+        return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
+    for (uint64_t i = sink->first; i < sink->end; i++)
+        ring[i & (capacity - 1)] = sink->ring[i & (sink->capacity - 1)];
+    free(sink->ring);
+    sink->ring = ring;
+    sink->capacity = capacity;
+    return LLMSIM_OK;
+}
+
+static enum llmsim_status tokens_steps(void *self, const struct llmsim_step_run *steps,
+                                       struct llmsim_error *err)
+{
+    struct tokens_sink *sink = self;
+    if (steps->shape.decode_seqs == 0 || sink->view.oldest_decode_step == NULL)
+        return LLMSIM_OK;
+    llmsim_time time = steps->start, duration = steps->durations.first;
+    for (uint64_t i = 0; i < steps->n_steps; i++) {
+        if (sink->end - sink->first == sink->capacity) {
+            enum llmsim_status status = make_room(sink, err);
+            if (status != LLMSIM_OK)
+                return status;
+        }
+        time += duration;
+        duration += steps->durations.increment;
+        int64_t end_ns = llmsim_time_to_ns(time);
+        struct step_text *text = &sink->ring[sink->end++ & (sink->capacity - 1)];
+        text->end_ns = end_ns;
+        text->length =
+            (uint32_t)(put_times(text->text, end_ns, end_ns - sink->previous_end_ns) - text->text);
+        sink->previous_end_ns = end_ns;
+    }
+    return LLMSIM_OK;
+}
+
+/* Rows 2 and on of a request whose token 1 came at the end of decode step `first`. */
+static void put_shared_rows(struct tokens_sink *sink, const struct llmsim_result *r)
+{
+    char prefix[MAX_ID_TEXT + 1];
+    memcpy(prefix, r->id, r->id_length);
+    prefix[r->id_length] = ',';
+    size_t prefix_length = r->id_length + 1;
+    uint64_t mask = sink->capacity - 1;
+    for (uint32_t index = 2; index < r->request.output_tokens; index++) {
+        const struct step_text *text = &sink->ring[(r->first_decode_step + index - 1) & mask];
+        char *p = llmsim_output_room(sink->out, ROW_ROOM);
+        if (prefix_length <= 16)
+            memcpy(p, prefix, 16);
+        else
+            memcpy(p, prefix, prefix_length);
+        p = llmsim_put_u64(p + prefix_length, index);
+        memcpy(p, text->text, TEXT_ROOM);
+        llmsim_output_advance(sink->out, p + text->length);
+    }
+}
+
+static enum llmsim_status tokens_tokens(void *self, const struct llmsim_result *r,
+                                        struct llmsim_error *err)
+{
+    struct tokens_sink *sink = self;
+    char *p = llmsim_output_room(sink->out, 2 * ROW_ROOM);
+    p = put_row(p, r, 0, r->first_token_ns, llmsim_result_ttft_ns(r));
+    if (r->token_ns == NULL && r->request.output_tokens > 1) {
+        int64_t second_ns = sink->ring[r->first_decode_step & (sink->capacity - 1)].end_ns;
+        p = put_row(p, r, 1, second_ns, second_ns - r->first_token_ns);
+    }
+    llmsim_output_advance(sink->out, p);
+    if (r->token_ns == NULL)
+        put_shared_rows(sink, r);
+    for (uint32_t i = 1; r->token_ns != NULL && i < r->request.output_tokens; i++) {
+        p = llmsim_output_room(sink->out, ROW_ROOM);
+        p = put_row(p, r, i, r->token_ns[i], r->token_ns[i] - r->token_ns[i - 1]);
+        llmsim_output_advance(sink->out, p);
+    }
+    return llmsim_output_check(sink->out, err);
+}
+
+void llmsim_tokens_sink_fini(struct tokens_sink *sink)
+{
+    free(sink->ring);
+    *sink = (struct tokens_sink){0};
+}
+
+const struct llmsim_sink_ops llmsim_tokens_sink_ops = {
+    .name = "tokens",
+    .begin = tokens_begin,
+    .steps = tokens_steps,
+    .tokens = tokens_tokens,
+};

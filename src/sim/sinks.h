@@ -1,0 +1,34 @@
+/* sinks.h: the sinks behind the result files. Each writes to an output that results.c owns. */
+#ifndef LLMSIM_SIM_SINKS_H
+#define LLMSIM_SIM_SINKS_H
+
+#include "llmsim/results.h"
+#include "output.h"
+
+/* tokens.csv. Keeps the text of each decode step that a running request may still need. */
+struct tokens_sink {
+    struct llmsim_output *out;
+    struct llmsim_run_view view;
+    struct step_text *ring; /* of the decode steps from `first` to `end` - 1; capacity is 2^n */
+    size_t capacity;
+    uint64_t first, end;
+    int64_t previous_end_ns; /* of the decode step before `end` */
+};
+extern const struct llmsim_sink_ops llmsim_tokens_sink_ops;
+void llmsim_tokens_sink_fini(struct tokens_sink *sink);
+
+/* requests.csv: self is its struct llmsim_output. */
+extern const struct llmsim_sink_ops llmsim_requests_sink_ops;
+/* steps.csv: self is its struct llmsim_output. */
+extern const struct llmsim_sink_ops llmsim_steps_sink_ops;
+/* The numbers of summary.json: self is a struct llmsim_summary. */
+extern const struct llmsim_sink_ops llmsim_summary_sink_ops;
+enum llmsim_status llmsim_summary_init(struct llmsim_summary *summary, struct llmsim_error *err);
+void llmsim_summary_fini(struct llmsim_summary *summary);
+
+/* summary.json of a finished run. */
+enum llmsim_status llmsim_summary_write(struct llmsim_summary *summary,
+                                        const struct llmsim_run_description *description,
+                                        struct llmsim_output *out, struct llmsim_error *err);
+
+#endif
