@@ -18,7 +18,7 @@ enum cli_option_kind {
     CLI_U64,    /* uint64_t, between min and max */
     CLI_DOUBLE, /* double, > 0 unless min says otherwise */
     CLI_RATIO,  /* struct llmsim_ratio */
-    CLI_CHOICE, /* const char *, one of the comma-separated names in `choices` */
+    CLI_CHOICE, /* const char *, the name of one of the rows that `choice` gives */
 };
 
 struct cli_option {
@@ -26,9 +26,10 @@ struct cli_option {
     const char *argument; /* "N" in the help; NULL for a flag */
     const char *help;
     const char *initial; /* the default, as a user would write it; NULL: none (zero or false) */
-    const char *choices; /* CLI_CHOICE only */
-    size_t offset;       /* of the value in the command's struct */
-    uint64_t min, max;   /* CLI_U64 only */
+    const struct llmsim_choice *(*choice)(
+        size_t i);     /* CLI_CHOICE only: row i, NULL behind the last */
+    size_t offset;     /* of the value in the command's struct */
+    uint64_t min, max; /* CLI_U64 only */
     enum cli_option_kind kind;
     bool required;
     bool is_alias; /* same target as the row before it, not shown in the help */
@@ -104,6 +105,8 @@ struct cli_catalogue_options {
         .offset = offsetof(type, member.data_dir)                                                  \
     }
 
+const struct llmsim_choice *cli_on_bad_row(size_t i);
+
 struct cli_trace_options {
     const char *format;
     struct llmsim_ratio rate_scale;
@@ -130,8 +133,9 @@ struct cli_trace_options {
          .help = "read N data rows only (0: all)",                                                 \
          .offset = offsetof(type, member.limit)},                                                  \
     {                                                                                              \
-        .name = "on-bad-row", .argument = "stop|skip", .kind = CLI_CHOICE, .choices = "stop,skip", \
-        .initial = "stop", .help = "at a bad row: stop with an error, or skip and count it",       \
+        .name = "on-bad-row", .argument = "stop|skip", .kind = CLI_CHOICE,                         \
+        .choice = cli_on_bad_row, .initial = "stop",                                               \
+        .help = "at a bad row: stop with an error, or skip and count it",                          \
         .offset = offsetof(type, member.on_bad_row)                                                \
     }
 

@@ -31,14 +31,23 @@ bool cli_parse_double(const char *text, double *value)
     return errno == 0 && end != text && *end == '\0';
 }
 
-/* Is `text` one of the comma-separated `choices`? Sets *value to the choice's own copy. */
-static bool is_choice(const char *choices, const char *text)
+static enum llmsim_status set_choice(const struct cli_option *option, const char *text,
+                                     const char **target, struct llmsim_error *err)
 {
-    size_t length = strlen(text);
-    for (const char *c = choices; *c != '\0'; c += strcspn(c, ",") + (c[strcspn(c, ",")] == ','))
-        if (strcspn(c, ",") == length && strncmp(c, text, length) == 0)
-            return true;
-    return false;
+    char names[256] = "";
+    size_t used = 0;
+    const struct llmsim_choice *row;
+    for (size_t i = 0; (row = option->choice(i)) != NULL; i++) {
+        if (strcmp(row->name, text) == 0) {
+            *target = row->name;
+            return LLMSIM_OK;
+        }
+        if (used < sizeof names)
+            used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i > 0 ? ", " : "",
+                                     row->name);
+    }
+    return llmsim_fail(err, LLMSIM_USAGE, "--%s '%s': expected one of %s", option->name, text,
+                       names);
 }
 
 static enum llmsim_status set_value(const struct cli_option *option, const char *text, void *values,
@@ -53,11 +62,7 @@ static enum llmsim_status set_value(const struct cli_option *option, const char 
         *(const char **)target = text;
         return LLMSIM_OK;
     case CLI_CHOICE:
-        if (!is_choice(option->choices, text))
-            return llmsim_fail(err, LLMSIM_USAGE, "--%s '%s': expected one of %s", option->name,
-                               text, option->choices);
-        *(const char **)target = text;
-        return LLMSIM_OK;
+        return set_choice(option, text, target, err);
     case CLI_U64:
         if (!cli_parse_u64(text, target) || *(uint64_t *)target < option->min ||
             *(uint64_t *)target > option->max)
@@ -227,6 +232,9 @@ void cli_print_help(const struct cli_command *command, void *stream)
         if (o->initial != NULL)
             (void)fprintf(f, " [%s]", o->initial);
         (void)fputc('\n', f);
+        const struct llmsim_choice *row;
+        for (size_t i = 0; o->kind == CLI_CHOICE && (row = o->choice(i)) != NULL; i++)
+            (void)fprintf(f, "  %-30s   %s: %s\n", "", row->name, row->help);
     }
     (void)fprintf(f, "  %-30s %s\n\nexample:\n  %s\n", "--help", "this text", command->example);
 }

@@ -1,0 +1,256 @@
+/* cmd_replay.c: the main job. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "progress.h"
+
+struct values {
+    struct cli_catalogue_options catalogue;
+    struct cli_trace_options trace;
+    const char *policy, *engine, *output, *tokens_output, *compress;
+    uint64_t max_num_seqs, max_num_batched_tokens;
+    bool no_tokens, no_requests, steps;
+};
+
+/* "results/conv" for "dir/conv.csv.zst". */
+static void default_output(const char *trace, char *path, size_t capacity)
+{
+    static const char *const packed[] = {".zst", ".gz"};
+    char stem[256];
+    const char *slash = strrchr(trace, '/');
+    (void)snprintf(stem, sizeof stem, "%s",
+                   strcmp(trace, "-") == 0 ? "stdin" : (slash != NULL ? slash + 1 : trace));
+    for (size_t i = 0; i < sizeof packed / sizeof *packed; i++) {
+        char *end = stem + strlen(stem) - strlen(packed[i]);
+        if (end > stem && strcmp(end, packed[i]) == 0)
+            *end = '\0';
+    }
+    char *dot = strrchr(stem, '.');
+    if (dot != NULL && dot != stem)
+        *dot = '\0';
+    (void)snprintf(path, capacity, "results/%s", stem);
+}
+
+static void print_row(FILE *f, const char *name, struct llmsim_stat *stat, double unit)
+{
+    if (stat->n == 0)
+        return;
+    (void)fprintf(f, "%-14s %10.4f %10.4f %10.4f %10.4f %10.4f %10.4f\n", name,
+                  llmsim_stat_mean(stat) / unit, llmsim_stat_percentile(stat, 0.50) / unit,
+                  llmsim_stat_percentile(stat, 0.90) / unit,
+                  llmsim_stat_percentile(stat, 0.95) / unit,
+                  llmsim_stat_percentile(stat, 0.99) / unit, (double)stat->max / unit);
+}
+
+static void print_summary(FILE *f, const struct llmsim_results *results, struct llmsim_summary *s,
+                          const struct llmsim_trace_status *trace)
+{
+    const struct llmsim_totals *t = &s->totals;
+    double makespan_s = (double)(t->last_end_ns - t->first_arrival_ns) / 1e9;
+    double per_s = makespan_s > 0 ? 1 / makespan_s : 0;
+    (void)fprintf(f, "rows           %llu in the trace (%s):",
+                  (unsigned long long)(trace->rows + trace->rejected), trace->format);
+    for (size_t i = 0; i < LLMSIM_N_OUTCOMES; i++)
+        if (s->outcomes[i] > 0)
+            (void)fprintf(f, " %llu %s", (unsigned long long)s->outcomes[i],
+                          llmsim_outcome_name((enum llmsim_outcome)i));
+    (void)fprintf(f, "\ntokens         %llu prompt, %llu output\n",
+                  (unsigned long long)t->prompt_tokens, (unsigned long long)t->output_tokens);
+    (void)fprintf(f, "makespan       %.3f s, %llu steps\n", makespan_s,
+                  (unsigned long long)t->n_steps);
+    (void)fprintf(f, "throughput     %.3f requests/s, %.1f output tokens/s\n\n",
+                  (double)t->n_requests * per_s, (double)t->output_tokens * per_s);
+    (void)fprintf(f, "%-14s %10s %10s %10s %10s %10s %10s\n", "", "mean", "p50", "p90", "p95",
+                  "p99", "max");
+    print_row(f, "TTFT (s)", &s->ttft, 1e9);
+    print_row(f, "ITL (s)", &s->itl, 1e9);
+    print_row(f, "TPOT (s)", &s->tpot, 1e9);
+    print_row(f, "E2E (s)", &s->e2e, 1e9);
+    print_row(f, "queue (s)", &s->queue, 1e9);
+    print_row(f, "slowdown", &s->slowdown, 1e6);
+    (void)fputc('\n', f);
+    for (size_t i = 0; llmsim_results_path(results, i) != NULL; i++)
+        (void)fprintf(f, "%s\n", llmsim_results_path(results, i));
+}
+
+/* The replay proper: from an open trace into open results. */
+static enum llmsim_status run_open(const struct values *v,
+                                   const struct llmsim_replay_config *config,
+                                   struct llmsim_trace *trace, struct llmsim_results *results,
+                                   struct llmsim_error *err)
+{
+    size_t n_sinks;
+    const struct llmsim_sink *sinks = llmsim_results_sinks(results, &n_sinks);
+    struct llmsim_source source = llmsim_trace_source(trace);
+    struct progress progress;
+    struct llmsim_replay_config watched = *config;
+    progress_start(&progress, trace, &watched);
+    enum llmsim_status status = llmsim_replay(&watched, &source, sinks, n_sinks, err);
+    progress_stop(&progress);
+    if (status == LLMSIM_OK)
+        status = llmsim_results_commit(results, err);
+    if (status != LLMSIM_OK)
+        return status;
+    struct llmsim_trace_status trace_status;
+    llmsim_trace_get_status(trace, &trace_status);
+    bool stdout_taken = v->tokens_output != NULL && strcmp(v->tokens_output, "-") == 0;
+    print_summary(stdout_taken ? stderr : stdout, results, llmsim_results_summary(results),
+                  &trace_status);
+    return LLMSIM_OK;
+}
+
+/* Results want the trace for its checksum, and the trace wants the results for the rows that it
+ * rejects: `results` is filled after the trace is open and before it is read. */
+static enum llmsim_status on_reject(void *ctx, const struct llmsim_trace_reject *reject,
+                                    struct llmsim_error *err)
+{
+    return llmsim_results_reject(*(struct llmsim_results **)ctx, reject, err);
+}
+
+static enum llmsim_status run(const void *values, const char *const *operands, size_t n_operands,
+                              struct llmsim_error *err)
+{
+    const struct values *v = values;
+    (void)n_operands;
+    struct llmsim_model model;
+    struct llmsim_gpu gpu;
+    struct llmsim_replay_config config = {
+        .policy = v->policy,
+        .engine = v->engine,
+        .max_num_seqs = (uint32_t)v->max_num_seqs,
+        .max_num_batched_tokens = (uint32_t)v->max_num_batched_tokens,
+    };
+    enum llmsim_status status = cli_open_cost(&v->catalogue, &model, &gpu, &config.cost, err);
+    if (status != LLMSIM_OK)
+        return status;
+
+    struct llmsim_results *results = NULL;
+    struct llmsim_trace *trace = NULL;
+    struct llmsim_trace_options trace_options = {
+        .format = v->trace.format,
+        .rate_scale = v->trace.rate_scale,
+        .limit = v->trace.limit,
+        .on_reject = strcmp(v->trace.on_bad_row, "skip") == 0 ? on_reject : NULL,
+        .on_reject_ctx = &results,
+    };
+    status = llmsim_trace_open(operands[0], &trace_options, &trace, err);
+    if (status != LLMSIM_OK)
+        return status;
+
+    char path[512];
+    default_output(operands[0], path, sizeof path);
+    struct llmsim_results_options results_options = {
+        .dir = v->output != NULL ? v->output : path,
+        .requests = !v->no_requests,
+        .tokens = !v->no_tokens,
+        .tokens_path = v->tokens_output,
+        .steps = v->steps,
+        .zstd = strcmp(v->compress, "zst") == 0,
+    };
+    struct llmsim_run_description description = {
+        .config = &config,
+        .model = &model,
+        .gpu = &gpu,
+        .trace = trace,
+        .trace_name = strcmp(operands[0], "-") == 0 ? "stdin" : operands[0],
+        .rate_scale = v->trace.rate_scale,
+        .limit = v->trace.limit,
+        .on_bad_row = v->trace.on_bad_row,
+    };
+    status = llmsim_results_open(&results_options, &description, &results, err);
+    if (status == LLMSIM_OK)
+        status = run_open(v, &config, trace, results, err);
+    llmsim_results_close(results);
+    llmsim_trace_close(trace);
+    return status;
+}
+
+static const struct llmsim_choice *compress_choice(size_t i)
+{
+    static const struct llmsim_choice rows[] = {
+        {"none", "plain CSV"},
+        {"zst", "zstd, in a thread of its own; the files end in .csv.zst"},
+    };
+    return i < sizeof rows / sizeof *rows ? &rows[i] : NULL;
+}
+
+static const struct cli_option options[] = {
+    CLI_CATALOGUE_OPTIONS(struct values, catalogue),
+    {.name = "policy",
+     .argument = "P",
+     .help = "how requests are batched",
+     .kind = CLI_CHOICE,
+     .choice = llmsim_policy_choice,
+     .initial = "continuous",
+     .offset = offsetof(struct values, policy)},
+    {.name = "max-num-seqs",
+     .argument = "N",
+     .help = "most requests in the running set",
+     .kind = CLI_U64,
+     .initial = "256",
+     .min = 1,
+     .max = LLMSIM_MAX_NUM_SEQS,
+     .offset = offsetof(struct values, max_num_seqs)},
+    {.name = "max-num-batched-tokens",
+     .argument = "N",
+     .help = "most new tokens in a step; a longer prompt goes alone",
+     .kind = CLI_U64,
+     .initial = "8192",
+     .min = 1,
+     .max = UINT32_MAX,
+     .offset = offsetof(struct values, max_num_batched_tokens)},
+    {.name = "output",
+     .argument = "DIR",
+     .help = "where the results go; else results/<name of the trace>",
+     .kind = CLI_STRING,
+     .offset = offsetof(struct values, output)},
+    {.name = "no-tokens",
+     .help = "do not write tokens.csv",
+     .kind = CLI_FLAG,
+     .offset = offsetof(struct values, no_tokens)},
+    {.name = "tokens-output",
+     .argument = "FILE",
+     .help = "write the rows of tokens.csv there; - is stdout",
+     .kind = CLI_STRING,
+     .offset = offsetof(struct values, tokens_output)},
+    {.name = "no-requests",
+     .help = "do not write requests.csv",
+     .kind = CLI_FLAG,
+     .offset = offsetof(struct values, no_requests)},
+    {.name = "steps",
+     .help = "write steps.csv",
+     .kind = CLI_FLAG,
+     .offset = offsetof(struct values, steps)},
+    {.name = "compress",
+     .argument = "HOW",
+     .help = "how the CSV files are written",
+     .kind = CLI_CHOICE,
+     .choice = compress_choice,
+     .initial = "none",
+     .offset = offsetof(struct values, compress)},
+    CLI_TRACE_OPTIONS(struct values, trace),
+    {.name = "engine",
+     .argument = "NAME",
+     .help = "how the time is computed; the results are the same",
+     .kind = CLI_CHOICE,
+     .choice = llmsim_engine_choice,
+     .initial = "fast",
+     .offset = offsetof(struct values, engine)},
+    CLI_OPTION_END,
+};
+
+const struct cli_command cli_replay = {
+    .name = "replay",
+    .help = "replay a trace through a replica; write tokens.csv, requests.csv and summary.json",
+    .operands = "TRACE",
+    .example = "llmsim replay traces/azure_conv_like.csv --model meta-llama/Llama-2-13b-hf "
+               "--gpu a6000 --rate-scale 0.2",
+    .min_operands = 1,
+    .max_operands = 1,
+    .options = options,
+    .values_size = sizeof(struct values),
+    .run = run,
+};

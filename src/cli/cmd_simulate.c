@@ -1,0 +1,185 @@
+/* cmd_simulate.c: the latencies of one batch alone. */
+#include <cjson/cJSON.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+
+struct values {
+    struct cli_catalogue_options catalogue;
+    uint64_t prompt_length, response_length, batch_size;
+    const char *format;
+};
+
+/* One batch of equal prompts: latencies[0] is the prompt phase, then one a decode step. */
+struct simulation {
+    const struct values *v;
+    struct llmsim_model model;
+    struct llmsim_gpu gpu;
+    struct llmsim_cost cost;
+    llmsim_time prefill;
+    struct llmsim_decode_run decode;
+    struct llmsim_closed_form form;
+};
+
+static double latency_s(const struct simulation *s, uint64_t step)
+{
+    llmsim_time t =
+        step == 0 ? s->prefill
+                  : s->decode.first + (llmsim_time)s->decode.increment * (llmsim_time)(step - 1);
+    return llmsim_time_to_seconds(t);
+}
+
+static llmsim_time time_after(const struct simulation *s, uint64_t step)
+{
+    return s->prefill + llmsim_decode_run_time(s->decode, step);
+}
+
+static double closed_form_s(const struct simulation *s)
+{
+    return llmsim_closed_form_decode_s(s->form, (uint32_t)s->v->batch_size,
+                                       (uint32_t)s->v->response_length);
+}
+
+static enum llmsim_status print_text(const struct simulation *s, struct llmsim_error *err)
+{
+    uint64_t r = s->v->response_length;
+    double decode_s = llmsim_time_to_seconds(llmsim_decode_run_time(s->decode, r));
+    (void)err;
+    (void)printf("model           %s\n", s->model.name);
+    (void)printf("gpu             %s\n", s->gpu.name);
+    (void)printf("batch           %llu requests, %llu prompt tokens each, %llu decode steps\n",
+                 (unsigned long long)s->v->batch_size, (unsigned long long)s->v->prompt_length,
+                 (unsigned long long)r);
+    (void)printf("prompt phase    %.9f s\n", llmsim_time_to_seconds(s->prefill));
+    if (r > 0)
+        (void)printf("decode step     %.9f s the first, %.9f s the last, %.9f s the mean\n",
+                     latency_s(s, 1), latency_s(s, r), decode_s / (double)r);
+    (void)printf("token phase     %.9f s the sum, %.9f s by the closed form\n", decode_s,
+                 closed_form_s(s));
+    (void)printf("total           %.9f s\n", llmsim_time_to_seconds(time_after(s, r)));
+    (void)printf("closed form     alpha %.6e s, beta %.6e s, C %.6e s\n", s->form.alpha,
+                 s->form.beta, s->form.c);
+    return LLMSIM_OK;
+}
+
+static enum llmsim_status print_csv(const struct simulation *s, struct llmsim_error *err)
+{
+    (void)err;
+    (void)printf("step,latency_s,time_s\n");
+    for (uint64_t i = 0; i <= s->v->response_length; i++)
+        (void)printf("%llu,%.12f,%.12f\n", (unsigned long long)i, latency_s(s, i),
+                     llmsim_time_to_seconds(time_after(s, i)));
+    return LLMSIM_OK;
+}
+
+static enum llmsim_status print_json(const struct simulation *s, struct llmsim_error *err)
+{
+    uint64_t r = s->v->response_length;
+    cJSON *root = cJSON_CreateObject();
+    cJSON_AddStringToObject(root, "model", s->model.name);
+    cJSON_AddStringToObject(root, "gpu", s->gpu.name);
+    cJSON_AddNumberToObject(root, "prompt_length", (double)s->v->prompt_length);
+    cJSON_AddNumberToObject(root, "response_length", (double)r);
+    cJSON_AddNumberToObject(root, "batch_size", (double)s->v->batch_size);
+    cJSON *latencies = cJSON_AddArrayToObject(root, "latencies");
+    for (uint64_t i = 0; latencies != NULL && i <= r; i++)
+        cJSON_AddItemToArray(latencies, cJSON_CreateNumber(latency_s(s, i)));
+    cJSON_AddNumberToObject(root, "prefill_s", llmsim_time_to_seconds(s->prefill));
+    cJSON_AddNumberToObject(root, "decode_s",
+                            llmsim_time_to_seconds(llmsim_decode_run_time(s->decode, r)));
+    cJSON_AddNumberToObject(root, "total_s", llmsim_time_to_seconds(time_after(s, r)));
+    cJSON_AddNumberToObject(root, "alpha", s->form.alpha);
+    cJSON_AddNumberToObject(root, "beta", s->form.beta);
+    cJSON_AddNumberToObject(root, "c", s->form.c);
+    cJSON_AddNumberToObject(root, "decode_closed_form_s", closed_form_s(s));
+    char *text = cJSON_Print(root);
+    cJSON_Delete(root);
+    if (text == NULL)
+        return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
+    (void)puts(text);
+    cJSON_free(text);
+    return LLMSIM_OK;
+}
+
+static const struct {
+    struct llmsim_choice choice;
+    enum llmsim_status (*print)(const struct simulation *s, struct llmsim_error *err);
+} formats[] = {
+    {{"text", "a few lines"}, print_text},
+    {{"csv", "a row a step: step,latency_s,time_s"}, print_csv},
+    {{"json", "all of it in one object"}, print_json},
+};
+#define N_FORMATS (sizeof formats / sizeof *formats)
+
+static const struct llmsim_choice *format_choice(size_t i)
+{
+    return i < N_FORMATS ? &formats[i].choice : NULL;
+}
+
+static enum llmsim_status run(const void *values, const char *const *operands, size_t n_operands,
+                              struct llmsim_error *err)
+{
+    const struct values *v = values;
+    (void)operands;
+    (void)n_operands;
+    struct simulation s = {.v = v};
+    enum llmsim_status status = cli_open_cost(&v->catalogue, &s.model, &s.gpu, &s.cost, err);
+    if (status != LLMSIM_OK)
+        return status;
+    uint32_t batch_size = (uint32_t)v->batch_size;
+    s.prefill = llmsim_cost_step(
+        &s.cost, &(struct llmsim_step_shape){.prefill_tokens = v->batch_size * v->prompt_length,
+                                             .prefill_seqs = batch_size});
+    s.decode = llmsim_cost_decode_run(&s.cost, batch_size, v->batch_size * (v->prompt_length + 1));
+    s.form = llmsim_cost_closed_form(&s.cost, (uint32_t)v->prompt_length);
+    for (size_t i = 0; i < N_FORMATS; i++)
+        if (strcmp(formats[i].choice.name, v->format) == 0)
+            return formats[i].print(&s, err);
+    return llmsim_fail(err, LLMSIM_INTERNAL, "no printer for format %s", v->format);
+}
+
+static const struct cli_option options[] = {
+    CLI_CATALOGUE_OPTIONS(struct values, catalogue),
+    {.name = "prompt-length",
+     .argument = "N",
+     .help = "prompt tokens of each request",
+     .kind = CLI_U64,
+     .required = true,
+     .max = LLMSIM_MAX_TOKENS,
+     .offset = offsetof(struct values, prompt_length)},
+    {.name = "response-length",
+     .argument = "R",
+     .help = "decode steps after the prompt phase (R + 1 latencies)",
+     .kind = CLI_U64,
+     .required = true,
+     .max = 10000000,
+     .offset = offsetof(struct values, response_length)},
+    {.name = "batch-size",
+     .argument = "B",
+     .help = "requests in the batch",
+     .kind = CLI_U64,
+     .initial = "1",
+     .min = 1,
+     .max = LLMSIM_MAX_NUM_SEQS,
+     .offset = offsetof(struct values, batch_size)},
+    {.name = "format",
+     .argument = "NAME",
+     .help = "how to print",
+     .kind = CLI_CHOICE,
+     .choice = format_choice,
+     .initial = "text",
+     .offset = offsetof(struct values, format)},
+    CLI_OPTION_END,
+};
+
+const struct cli_command cli_simulate = {
+    .name = "simulate",
+    .help = "latencies of one batch alone: the prompt phase, then each decode step",
+    .operands = "",
+    .example = "llmsim simulate --model meta-llama/Llama-2-13b-hf --gpu a6000 "
+               "--prompt-length 374 --response-length 44",
+    .options = options,
+    .values_size = sizeof(struct values),
+    .run = run,
+};

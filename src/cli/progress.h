@@ -1,0 +1,26 @@
+/* progress.h: a line on stderr while a run goes on, and Ctrl-C that ends it cleanly. */
+#ifndef LLMSIM_PROGRESS_H
+#define LLMSIM_PROGRESS_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <time.h>
+
+#include "llmsim/llmsim.h"
+
+struct progress {
+    const struct llmsim_trace *trace;
+    bool is_terminal;
+    bool is_shown;
+    uint64_t n_events;
+    struct timespec start, last;
+    struct sigaction earlier_sigint;
+};
+
+/* Watch a run: sets the config's observe members. `progress` must outlive the run. */
+void progress_start(struct progress *progress, const struct llmsim_trace *trace,
+                    struct llmsim_replay_config *config);
+/* Clear the line, and give SIGINT back. */
+void progress_stop(struct progress *progress);
+
+#endif

@@ -1,0 +1,31 @@
+/* shared_options.c: what the options that several commands share stand for. */
+#include "cli.h"
+
+const struct llmsim_choice *cli_on_bad_row(size_t i)
+{
+    static const struct llmsim_choice rows[] = {
+        {"stop", "end with an error that says where"},
+        {"skip", "go on without it, count it, and keep it in rejects.csv"},
+    };
+    return i < sizeof rows / sizeof *rows ? &rows[i] : NULL;
+}
+
+enum llmsim_status cli_open_cost(const struct cli_catalogue_options *options,
+                                 struct llmsim_model *model, struct llmsim_gpu *gpu,
+                                 struct llmsim_cost *cost, struct llmsim_error *err)
+{
+    struct llmsim_catalogue *catalogue;
+    enum llmsim_status status = llmsim_catalogue_open(options->data_dir, &catalogue, err);
+    if (status != LLMSIM_OK)
+        return status;
+    double ptps = options->ptps;
+    status = llmsim_catalogue_model(catalogue, options->model, model, err);
+    if (status == LLMSIM_OK)
+        status = llmsim_catalogue_gpu(catalogue, options->gpu, gpu, err);
+    if (status == LLMSIM_OK && !(ptps > 0))
+        status = llmsim_catalogue_ptps(catalogue, model->name, gpu->name, &ptps, err);
+    if (status == LLMSIM_OK)
+        status = llmsim_cost_init_ptps(cost, model, gpu, ptps, err);
+    llmsim_catalogue_close(catalogue);
+    return status;
+}
