@@ -1,0 +1,23 @@
+#!/bin/bash
+# Install what is missing, build llmsim, replay an hour of chat traffic, and draw its latencies.
+#
+# The trace has 5.5 requests/s, more than one RTX A6000 can serve; --rate-scale slows the arrivals
+# down to what keeps it busy and the queue short.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+scripts/setup.sh demo
+
+log=build/demo.log
+mkdir -p build
+echo "== building build/demo/llmsim"
+if ! { cmake --preset demo && cmake --build --preset demo --parallel "$(nproc)"; } >$log 2>&1; then
+    cat $log
+    exit 1
+fi
+
+run=(build/demo/llmsim replay traces/azure_conv_like.csv --model meta-llama/Llama-2-13b-hf
+    --gpu a6000 --rate-scale 0.25 --output results/demo)
+echo "== ${run[*]}"
+"${run[@]}"
+scripts/plot_latency.sh results/demo

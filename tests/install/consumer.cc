@@ -1,0 +1,2 @@
+// The same program as C++: the headers have to serve both.
+#include "consumer.c"
