@@ -5,6 +5,7 @@
 #include "llmsim/catalogue.h"
 #include "llmsim/cost.h"
 #include "llmsim/generate.h"
+#include "llmsim/nearest.h"
 #include "llmsim/replay.h"
 #include "llmsim/results.h"
 #include "llmsim/sink.h"

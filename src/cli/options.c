@@ -86,28 +86,6 @@ static enum llmsim_status set_value(const struct cli_option *option, const char 
     return llmsim_fail(err, LLMSIM_INTERNAL, "option --%s has no kind", option->name);
 }
 
-/* Edit distance of two words, for "did you mean"; words longer than 63 are cut. */
-static size_t edit_distance(const char *a, const char *b)
-{
-    size_t row[64], n = strnlen(b, 63);
-    for (size_t j = 0; j <= n; j++)
-        row[j] = j;
-    for (size_t i = 0; a[i] != '\0'; i++) {
-        size_t diagonal = row[0];
-        row[0] = i + 1;
-        for (size_t j = 0; j < n; j++) {
-            size_t best = diagonal + (a[i] != b[j]);
-            diagonal = row[j + 1];
-            if (diagonal + 1 < best)
-                best = diagonal + 1;
-            if (row[j] + 1 < best)
-                best = row[j] + 1;
-            row[j + 1] = best;
-        }
-    }
-    return row[n];
-}
-
 static enum llmsim_status fail_unknown(const struct cli_command *command, const char *word,
                                        struct llmsim_error *err)
 {
@@ -116,9 +94,9 @@ static enum llmsim_status fail_unknown(const struct cli_command *command, const 
     (void)snprintf(name, sizeof name, "%.*s", (int)(name_length < 63 ? name_length : 63), word);
     const char *bare = name + strspn(name, "-");
     const char *nearest = NULL;
-    size_t nearest_distance = 4;
+    size_t nearest_distance = LLMSIM_NEAREST_MAX_EDITS + 1;
     for (const struct cli_option *o = command->options; o->name != NULL; o++) {
-        size_t d = edit_distance(bare, o->name);
+        size_t d = llmsim_edit_distance(bare, o->name);
         if (d < nearest_distance) {
             nearest_distance = d;
             nearest = o->name;
