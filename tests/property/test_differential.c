@@ -1,0 +1,137 @@
+/* The fast engine against the step engine: the same bytes in every file, over random cases and the
+ * real traces. A case that once failed is kept in `regressions`. */
+#include <criterion/criterion.h>
+
+#include "support/files.h"
+#include "support/random_case.h"
+
+static const char *const files[] = {"tokens.csv", "requests.csv", "steps.csv", "summary.json"};
+#define N_FILES (sizeof files / sizeof *files)
+
+static const struct llmsim_model model = {"tests/model", 1, 1, 1, 1};
+static const struct llmsim_gpu gpu = {"tests gpu", 1, 1, 100};
+
+static void replay_into(const char *dir, const char *engine, struct llmsim_replay_config config,
+                        const struct llmsim_source *source)
+{
+    struct llmsim_error err;
+    config.engine = engine;
+    struct llmsim_run_description description = {
+        .config = &config, .model = &model, .gpu = &gpu, .trace_name = "memory"};
+    struct llmsim_results_options options = {
+        .dir = dir, .requests = true, .tokens = true, .steps = true};
+    struct llmsim_results *results;
+    cr_assert_eq(llmsim_results_open(&options, &description, &results, &err), LLMSIM_OK, "%s",
+                 err.message);
+    size_t n_sinks;
+    const struct llmsim_sink *sinks = llmsim_results_sinks(results, &n_sinks);
+    cr_assert_eq(llmsim_replay(&config, source, sinks, n_sinks, &err), LLMSIM_OK, "%s",
+                 err.message);
+    cr_assert_eq(llmsim_results_commit(results, &err), LLMSIM_OK, "%s", err.message);
+    llmsim_results_close(results);
+}
+
+static void expect_same(const char *step_dir, const char *fast_dir, const char *what)
+{
+    for (size_t i = 0; i < N_FILES; i++) {
+        size_t n_step, n_fast;
+        char *step = read_text(step_dir, files[i], &n_step);
+        char *fast = read_text(fast_dir, files[i], &n_fast);
+        cr_assert(step != NULL && fast != NULL);
+        cr_assert(n_step == n_fast && memcmp(step, fast, n_step) == 0, "%s: %s differs", what,
+                  files[i]);
+        free(step);
+        free(fast);
+    }
+}
+
+static void compare_case(const struct random_case *c, const char *step_dir, const char *fast_dir,
+                         const char *what)
+{
+    const char *const engines[] = {"step", "fast"};
+    for (size_t i = 0; i < 2; i++) {
+        struct llmsim_array_cursor cursor = {c->requests, c->n_requests, 0};
+        struct llmsim_source source = llmsim_source_from_array(&cursor);
+        replay_into(i == 0 ? step_dir : fast_dir, engines[i], c->config, &source);
+    }
+    expect_same(step_dir, fast_dir, what);
+}
+
+static void compare_seeds(uint64_t first_seed, uint64_t n)
+{
+    char *step_dir = scratch_dir(), *fast_dir = scratch_dir();
+    struct random_case c;
+    for (uint64_t seed = first_seed; seed < first_seed + n; seed++) {
+        char what[64];
+        (void)snprintf(what, sizeof what, "seed %llu", (unsigned long long)seed);
+        case_make(&c, seed);
+        compare_case(&c, step_dir, fast_dir, what);
+    }
+    remove_dir(step_dir);
+    remove_dir(fast_dir);
+}
+
+/* Four quarters, so that they can run side by side; 10,000 cases in all. */
+Test(differential, random_1)
+{
+    compare_seeds(1, case_count(2500));
+}
+Test(differential, random_2)
+{
+    compare_seeds(1000000000, case_count(2500));
+}
+Test(differential, random_3)
+{
+    compare_seeds(2000000000, case_count(2500));
+}
+Test(differential, random_4)
+{
+    compare_seeds(3000000000, case_count(2500));
+}
+
+static void compare_trace(const char *name, const char *rate, const char *policy, uint64_t limit)
+{
+    char path[512];
+    (void)snprintf(path, sizeof path, "%s/traces/%s", LLMSIM_TEST_SHARED_DIR, name);
+    if (access(path, R_OK) != 0)
+        cr_skip_test("skipped: %s is not there", path);
+    char *dirs[2] = {scratch_dir(), scratch_dir()};
+    const char *const engines[] = {"step", "fast"};
+    struct llmsim_replay_config config = {.policy = policy,
+                                          .max_num_seqs = 256,
+                                          .max_num_batched_tokens = 8192};
+    const struct llmsim_model llama = {"llama", 40, 40, 26.03, 800};
+    const struct llmsim_gpu a6000 = {"a6000", 48, 768, 60};
+    cr_assert_eq(llmsim_cost_init_ptps(&config.cost, &llama, &a6000, 4164.15309163167, NULL),
+                 LLMSIM_OK);
+    for (size_t i = 0; i < 2; i++) {
+        struct llmsim_trace_options options = {.limit = limit};
+        struct llmsim_trace *trace;
+        struct llmsim_error err;
+        cr_assert_eq(llmsim_ratio_parse(rate, &options.rate_scale, &err), LLMSIM_OK);
+        cr_assert_eq(llmsim_trace_open(path, &options, &trace, &err), LLMSIM_OK, "%s", err.message);
+        struct llmsim_source source = llmsim_trace_source(trace);
+        replay_into(dirs[i], engines[i], config, &source);
+        llmsim_trace_close(trace);
+    }
+    expect_same(dirs[0], dirs[1], name);
+    remove_dir(dirs[0]);
+    remove_dir(dirs[1]);
+}
+
+Test(differential, azure_conv_overloaded)
+{
+    compare_trace("AzureLLMInferenceTrace_conv.csv", "1", "continuous", 3000);
+}
+Test(differential, azure_conv_short_queues)
+{
+    compare_trace("AzureLLMInferenceTrace_conv.csv", "0.25", "continuous", 4000);
+}
+Test(differential, azure_conv_static)
+{
+    compare_trace("AzureLLMInferenceTrace_conv.csv", "0.2", "static", 3000);
+}
+Test(differential, azure_code)
+{
+    compare_trace("AzureLLMInferenceTrace_code.csv", "0.5", "continuous", 0);
+}

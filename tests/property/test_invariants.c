@@ -1,0 +1,117 @@
+/* What must hold in every run, checked after every event and over all that was reported. */
+#include <criterion/criterion.h>
+
+#include "support/collect.h"
+#include "support/random_case.h"
+
+/* Counts are only exact in the step engine, which reads each arrival when it happens. */
+struct watch {
+    bool is_exact;
+    llmsim_time now;
+    uint64_t n_events;
+    uint32_t max_num_seqs;
+    uint64_t n_steps;
+};
+
+static bool watch(void *ctx, const struct llmsim_observation *o)
+{
+    struct watch *w = ctx;
+    cr_assert(o->now >= w->now, "time went back");
+    cr_assert_geq(o->n_steps, w->n_steps);
+    cr_assert_leq(o->n_running, w->max_num_seqs);
+    if (w->is_exact)
+        cr_assert_eq(o->n_arrived, o->n_waiting + o->n_running + o->n_ended);
+    else
+        cr_assert_eq(o->n_arrived, o->n_running + o->n_ended);
+    w->now = o->now;
+    w->n_steps = o->n_steps;
+    w->n_events++;
+    return true;
+}
+
+/* The replica is never in two steps at once, and each step keeps the limits. */
+static void check_steps(const struct collected *c, const struct llmsim_replay_config *config)
+{
+    llmsim_time free_at = 0;
+    for (size_t i = 0; i < c->n_steps; i++) {
+        const struct llmsim_step_run *s = &c->steps[i];
+        cr_assert_eq(s->first_step_id, i);
+        cr_assert(s->start >= free_at, "step %zu starts before the one ahead of it has ended", i);
+        free_at = s->start + s->durations.first;
+        cr_assert_leq(s->shape.decode_seqs, config->max_num_seqs);
+        cr_assert_leq(s->shape.prefill_seqs, config->max_num_seqs);
+        if (s->shape.prefill_seqs > 1)
+            cr_assert_leq(s->shape.prefill_tokens, config->max_num_batched_tokens);
+        cr_assert(s->shape.decode_seqs > 0 || s->shape.prefill_seqs > 0, "an empty step");
+        cr_assert(s->durations.first == llmsim_cost_step(&config->cost, &s->shape));
+    }
+}
+
+/* Each request ends once, in order of time and then id; its tokens come in order, the last of them
+ * at its end; and the tokens of the requests are those of the steps. */
+static void check_requests(const struct collected *c, const struct random_case *rc)
+{
+    uint64_t prompt_tokens = 0, decodes = 0, step_prompt_tokens = 0, step_decodes = 0;
+    bool seen[CASE_MAX_REQUESTS] = {false};
+    cr_assert_eq(c->n_requests, rc->n_requests);
+    for (size_t i = 0; i < c->n_requests; i++) {
+        const struct llmsim_result *r = &c->requests[i].result;
+        const int64_t *token_ns = c->requests[i].token_ns;
+        uint32_t n = r->request.output_tokens;
+        cr_assert_not(seen[r->request.row]);
+        seen[r->request.row] = true;
+        cr_assert_eq(r->outcome, LLMSIM_OUTCOME_COMPLETED);
+        cr_assert_geq(r->scheduled_ns, r->request.arrival_ns);
+        if (i > 0)
+            cr_assert_geq(r->end_ns, c->requests[i - 1].result.end_ns);
+        for (uint32_t t = 1; t < n; t++)
+            cr_assert_geq(token_ns[t], token_ns[t - 1]);
+        if (n > 0) {
+            cr_assert_eq(token_ns[0], r->first_token_ns);
+            cr_assert_eq(token_ns[n - 1], r->end_ns);
+        }
+        /* Alone it could not have been faster, but for the rounding of two times. */
+        cr_assert_geq(llmsim_result_e2e_ns(r) + 1, r->unloaded_ns);
+        prompt_tokens += r->request.prompt_tokens;
+        decodes += n > 0 ? n - 1 : 0;
+    }
+    for (size_t i = 0; i < c->n_steps; i++) {
+        step_prompt_tokens += c->steps[i].shape.prefill_tokens;
+        step_decodes += c->steps[i].shape.decode_seqs;
+    }
+    cr_assert_eq(step_prompt_tokens, prompt_tokens);
+    cr_assert_eq(step_decodes, decodes);
+    cr_assert_eq(c->totals.prompt_tokens, prompt_tokens);
+    cr_assert_eq(c->totals.n_requests, rc->n_requests);
+}
+
+static void check_engine(const char *engine)
+{
+    for (uint64_t seed = 1; seed <= case_count(3000); seed++) {
+        struct random_case rc;
+        struct collected c;
+        struct llmsim_error err;
+        case_make(&rc, seed);
+        struct watch w = {.is_exact = strcmp(engine, "step") == 0,
+                          .max_num_seqs = rc.config.max_num_seqs};
+        rc.config.engine = engine;
+        rc.config.observe = watch;
+        rc.config.observe_ctx = &w;
+        cr_assert_eq(collect_run(&rc.config, rc.requests, rc.n_requests, &c, &err), LLMSIM_OK,
+                     "seed %llu: %s", (unsigned long long)seed, err.message);
+        cr_assert(rc.n_requests == 0 || w.n_events > 0);
+        check_steps(&c, &rc.config);
+        check_requests(&c, &rc);
+        collected_fini(&c);
+    }
+}
+
+Test(invariants, step_engine)
+{
+    check_engine("step");
+}
+
+Test(invariants, fast_engine)
+{
+    check_engine("fast");
+}

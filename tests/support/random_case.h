@@ -1,0 +1,74 @@
+/* random_case.h: random traces, costs and limits, small but nasty: bursts, ties, arrivals at the
+ * very end of a step, empty prompts and outputs, limits of 1. A case is its seed. */
+#ifndef LLMSIM_TESTS_RANDOM_CASE_H
+#define LLMSIM_TESTS_RANDOM_CASE_H
+
+#include "llmsim/llmsim.h"
+
+#define CASE_MAX_REQUESTS 80
+
+struct random_case {
+    struct llmsim_replay_config config;
+    struct llmsim_request requests[CASE_MAX_REQUESTS];
+    size_t n_requests;
+};
+
+static inline uint64_t case_random(uint64_t *state, uint64_t below)
+{
+    /* splitmix64 */
+    uint64_t z = (*state += 0x9E3779B97F4A7C15u);
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+    return (z ^ (z >> 31)) % below;
+}
+
+/* In half of the cases all times are whole microseconds, so that arrivals and step ends coincide
+ * often; in the others the coefficients are arbitrary fractions. */
+static inline struct llmsim_cost case_cost(uint64_t *state, bool is_round)
+{
+    uint64_t unit = is_round ? (uint64_t)llmsim_time_from_ns(1000) : 1;
+    uint64_t spread = is_round ? 1 : (uint64_t)llmsim_time_from_ns(1000);
+    return (struct llmsim_cost){
+        .model = &llmsim_cost_models[0],
+        .prefill_per_token = unit * case_random(state, 20 * spread),
+        .decode_any_batch = {.base = (llmsim_time)unit * (llmsim_time)case_random(state, 300 * spread),
+                             .per_context_token = unit * case_random(state, 3 * spread)},
+    };
+}
+
+static inline void case_make(struct random_case *c, uint64_t seed)
+{
+    static const char *const policies[] = {"continuous", "static"};
+    uint64_t state = seed;
+    bool is_round = case_random(&state, 2) == 0;
+    c->config = (struct llmsim_replay_config){
+        .cost = case_cost(&state, is_round),
+        .policy = policies[case_random(&state, 2)],
+        .max_num_seqs = 1 + (uint32_t)case_random(&state, 1 + case_random(&state, 12)),
+        .max_num_batched_tokens = 1 + (uint32_t)case_random(&state, 1 + case_random(&state, 600)),
+    };
+    c->n_requests = case_random(&state, CASE_MAX_REQUESTS + 1);
+    uint64_t gap_us = 1 + case_random(&state, 4000);
+    uint32_t max_prompt = 1 + (uint32_t)case_random(&state, 300);
+    uint32_t max_output = 1 + (uint32_t)case_random(&state, 60);
+    int64_t arrival_ns = 0;
+    for (size_t i = 0; i < c->n_requests; i++) {
+        if (case_random(&state, 3) != 0)
+            arrival_ns += (int64_t)(is_round ? 1000 * case_random(&state, gap_us)
+                                             : case_random(&state, 1000 * gap_us));
+        c->requests[i] = (struct llmsim_request){
+            .arrival_ns = arrival_ns,
+            .row = i,
+            .prompt_tokens = (uint32_t)case_random(&state, max_prompt),
+            .output_tokens = (uint32_t)case_random(&state, max_output),
+        };
+    }
+}
+
+/* How many cases to try: many more with LLMSIM_LONG in the environment. */
+static inline uint64_t case_count(uint64_t usual)
+{
+    return getenv("LLMSIM_LONG") != NULL ? 50 * usual : usual;
+}
+
+#endif

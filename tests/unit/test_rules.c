@@ -1,0 +1,256 @@
+/* The rules of DESIGN section 3, each with numbers that can be checked by hand, on both engines.
+ *
+ * A prompt token takes 1 ms; a decode step 10 ms plus 1 ms for each KV token read, where a request
+ * reads its prompt plus the index of the token that it makes (formula 2). Times below are ms. */
+#include <criterion/criterion.h>
+
+#include "support/collect.h"
+
+#define MAX_ROWS 8
+
+struct row {
+    int64_t arrival_ms;
+    uint32_t prompt, output;
+    /* What is expected: */
+    int64_t scheduled_ms;
+    int64_t token_ms[6]; /* output of them */
+    int64_t end_ms;
+};
+
+struct rule {
+    const char *policy;
+    uint32_t max_num_seqs, max_num_batched_tokens;
+    size_t n_rows, n_steps;
+    struct row rows[MAX_ROWS];
+    uint64_t order[MAX_ROWS]; /* rows in order of completion */
+};
+
+static void check_row(const struct row *row, const struct collected_request *got, const char *engine)
+{
+    const struct llmsim_result *r = &got->result;
+    cr_assert_eq(r->outcome, LLMSIM_OUTCOME_COMPLETED);
+    cr_assert_eq(r->scheduled_ns, row->scheduled_ms * MS, "%s: row %llu scheduled at %lld", engine,
+                 (unsigned long long)r->request.row, (long long)r->scheduled_ns);
+    cr_assert_eq(r->end_ns, row->end_ms * MS, "%s: row %llu ends at %lld", engine,
+                 (unsigned long long)r->request.row, (long long)r->end_ns);
+    for (uint32_t i = 0; i < row->output; i++)
+        cr_assert_eq(got->token_ns[i], row->token_ms[i] * MS, "%s: row %llu token %u at %lld",
+                     engine, (unsigned long long)r->request.row, i, (long long)got->token_ns[i]);
+    if (row->output > 0)
+        cr_assert_eq(r->first_token_ns, got->token_ns[0]);
+}
+
+static void check(const struct rule *rule)
+{
+    static const char *const engines[] = {"step", "fast"};
+    struct llmsim_request requests[MAX_ROWS];
+    for (size_t i = 0; i < rule->n_rows; i++)
+        requests[i] = (struct llmsim_request){.arrival_ns = rule->rows[i].arrival_ms * MS,
+                                              .row = i,
+                                              .prompt_tokens = rule->rows[i].prompt,
+                                              .output_tokens = rule->rows[i].output};
+    for (size_t e = 0; e < 2; e++) {
+        struct llmsim_replay_config config = {
+            .cost = easy_cost(),
+            .policy = rule->policy,
+            .engine = engines[e],
+            .max_num_seqs = rule->max_num_seqs != 0 ? rule->max_num_seqs : 256,
+            .max_num_batched_tokens =
+                rule->max_num_batched_tokens != 0 ? rule->max_num_batched_tokens : 8192,
+        };
+        struct collected c;
+        struct llmsim_error err;
+        cr_assert_eq(collect_run(&config, requests, rule->n_rows, &c, &err), LLMSIM_OK);
+        cr_assert_eq(c.n_requests, rule->n_rows);
+        cr_assert_eq(c.n_steps, rule->n_steps, "%s: %zu steps", engines[e], c.n_steps);
+        for (size_t i = 0; i < rule->n_rows; i++) {
+            check_row(&rule->rows[i], collected_row(&c, i), engines[e]);
+            cr_assert_eq(c.requests[i].result.request.row, rule->order[i], "%s: order", engines[e]);
+        }
+        collected_fini(&c);
+    }
+}
+
+/* Rule 1: the prefill (100) gives token 0; two decode steps read 101 and 102 KV tokens. */
+Test(rules, prefill_gives_the_first_token)
+{
+    check(&(struct rule){
+        .n_rows = 1, .n_steps = 3, .rows = {{5, 100, 3, 5, {105, 216, 328}, 328}}, .order = {0}});
+}
+
+/* Rule 1: without output tokens there is the prefill and no token. */
+Test(rules, zero_output_tokens)
+{
+    check(&(struct rule){.n_rows = 2,
+                         .n_steps = 2,
+                         .rows = {{0, 100, 0, 0, {0}, 100}, {100, 50, 0, 100, {0}, 150}},
+                         .order = {0, 1}});
+}
+
+/* Rule 1: with one output token the request ends with its prefill, so E2E is TTFT. */
+Test(rules, one_output_token)
+{
+    check(&(struct rule){
+        .n_rows = 1, .n_steps = 1, .rows = {{7, 20, 1, 7, {27}, 27}}, .order = {0}});
+}
+
+/* Rule 2: a request that arrives during a step waits to its end; here the prefill 0-100, then its
+ * own prefill 100-130 while the first one's decode pauses, then both decode: 10 + 101 + 31. */
+Test(rules, arrival_during_a_step_waits)
+{
+    check(&(struct rule){
+        .n_rows = 2,
+        .n_steps = 3,
+        .rows = {{0, 100, 2, 0, {100, 272}, 272}, {1, 30, 2, 100, {130, 272}, 272}},
+        .order = {0, 1}});
+}
+
+/* Rule 2: an arrival at the very end of a step is seen before the next is formed. Decode step of
+ * row 0 ends at 100 + 111 = 211; row 1 arrives then and is prefilled 211-221; both decode: 10 + 102
+ * + 11 = 123, so 344. */
+Test(rules, arrival_at_a_steps_end_is_seen)
+{
+    check(&(struct rule){
+        .n_rows = 2,
+        .n_steps = 4,
+        .rows = {{0, 100, 3, 0, {100, 211, 344}, 344}, {211, 10, 2, 211, {221, 344}, 344}},
+        .order = {0, 1}});
+}
+
+/* The same a nanosecond later would be a step later: with 1 ms, row 1 waits from 212 to the end of
+ * the step 211-323. */
+Test(rules, arrival_just_after_a_steps_end_waits)
+{
+    check(&(struct rule){
+        .n_rows = 2,
+        .n_steps = 5,
+        .rows = {{0, 100, 3, 0, {100, 211, 323}, 323}, {212, 10, 2, 323, {333, 354}, 354}},
+        .order = {0, 1}});
+}
+
+/* Rule 2: all arrivals of one time are seen before the step is formed: one prefill of 60 tokens. */
+Test(rules, simultaneous_arrivals_share_a_step)
+{
+    check(&(struct rule){
+        .n_rows = 3,
+        .n_steps = 1,
+        .rows = {{4, 10, 1, 4, {64}, 64}, {4, 20, 1, 4, {64}, 64}, {4, 30, 1, 4, {64}, 64}},
+        .order = {0, 1, 2}});
+}
+
+/* Rule 2: a replica that goes idle starts a step at the next arrival, not before. */
+Test(rules, idle_replica_starts_at_the_arrival)
+{
+    check(&(struct rule){.n_rows = 2,
+                         .n_steps = 2,
+                         .rows = {{0, 10, 1, 0, {10}, 10}, {500, 10, 1, 500, {510}, 510}},
+                         .order = {0, 1}});
+}
+
+/* Rule 2, the trap of other simulators: a batch that empties with its prefill does not free the
+ * replica before the step ends. */
+Test(rules, a_batch_that_empties_holds_the_replica_to_the_steps_end)
+{
+    check(&(struct rule){.n_rows = 2,
+                         .n_steps = 2,
+                         .rows = {{0, 100, 0, 0, {0}, 100}, {1, 10, 1, 100, {110}, 110}},
+                         .order = {0, 1}});
+}
+
+/* Rule 3: first come, first served, ties by row; with one place they go one after the other. */
+Test(rules, fcfs_with_ties_by_row)
+{
+    check(&(struct rule){
+        .max_num_seqs = 1,
+        .n_rows = 3,
+        .n_steps = 3,
+        .rows = {{0, 50, 1, 0, {50}, 50}, {3, 10, 1, 50, {60}, 60}, {3, 5, 1, 60, {65}, 65}},
+        .order = {0, 1, 2}});
+}
+
+/* Rule 4: the running set is full with two. Rows 0 and 1 are prefilled 0-20 and decode to 20 + 10 +
+ * 11 + 11 = 52; row 0 needs one more token, row 1 is done, so row 2 is prefilled 52-62; then both
+ * decode: 10 + 12 + 11 = 95. */
+Test(rules, batch_full)
+{
+    check(&(struct rule){.max_num_seqs = 2,
+                         .n_rows = 3,
+                         .n_steps = 4,
+                         .rows = {{0, 10, 3, 0, {20, 52, 95}, 95},
+                                  {0, 10, 2, 0, {20, 52}, 52},
+                                  {0, 10, 2, 52, {62, 95}, 95}},
+                         .order = {1, 0, 2}});
+}
+
+/* Rule 4: at most 100 new tokens a step: 60, then 40 + 60, each as far as it fits, in order. */
+Test(rules, token_limit)
+{
+    check(&(struct rule){
+        .max_num_batched_tokens = 100,
+        .n_rows = 3,
+        .n_steps = 2,
+        .rows = {{0, 60, 1, 0, {60}, 60}, {0, 41, 1, 60, {160}, 160}, {0, 59, 1, 60, {160}, 160}},
+        .order = {0, 1, 2}});
+}
+
+/* Rule 4: a prompt over the token limit is admitted, alone, neither cut nor refused. */
+Test(rules, prompt_over_the_token_limit_goes_alone)
+{
+    check(&(struct rule){
+        .max_num_batched_tokens = 100,
+        .n_rows = 3,
+        .n_steps = 3,
+        .rows = {{0, 10, 1, 0, {10}, 10}, {0, 250, 1, 10, {260}, 260}, {0, 5, 1, 260, {265}, 265}},
+        .order = {0, 1, 2}});
+}
+
+/* Rule 5, static: the batch of rows 0 and 1 (prefill 0-30, decode 10 + 11 + 21 = 72, then row 1
+ * alone 10 + 22 = 104) is finished before row 2, which was there at 1, is taken. */
+Test(rules, static_batches)
+{
+    check(&(struct rule){.policy = "static",
+                         .n_rows = 3,
+                         .n_steps = 4,
+                         .rows = {{0, 10, 2, 0, {30, 72}, 72},
+                                  {0, 20, 3, 0, {30, 72, 104}, 104},
+                                  {1, 10, 1, 104, {114}, 114}},
+                         .order = {0, 1, 2}});
+}
+
+/* Rule 5, static: both limits of rule 4 bound the batch. */
+Test(rules, static_limits)
+{
+    check(&(struct rule){
+        .policy = "static",
+        .max_num_seqs = 2,
+        .max_num_batched_tokens = 25,
+        .n_rows = 4,
+        .n_steps = 3,
+        .rows = {{0, 10, 1, 0, {20}, 20},
+                 {0, 10, 1, 0, {20}, 20},
+                 {0, 10, 1, 20, {30}, 30},
+                 {0, 20, 1, 30, {50}, 50}},
+        .order = {0, 1, 2, 3}});
+}
+
+/* Rule 5, continuous: two prefill steps in a row while decodes pause; all three decode together:
+ * 10 + 101 + 91 + 31 = 233. */
+Test(rules, continuous_prefills_first)
+{
+    check(&(struct rule){.max_num_batched_tokens = 100,
+                         .n_rows = 3,
+                         .n_steps = 4,
+                         .rows = {{0, 100, 2, 0, {100, 453}, 453},
+                                  {1, 90, 2, 100, {190, 453}, 453},
+                                  {2, 30, 2, 190, {220, 453}, 453}},
+                         .order = {0, 1, 2}});
+}
+
+/* An empty prompt takes no time to prefill: a step of length 0 must not stop the clock for good. */
+Test(rules, empty_prompt)
+{
+    check(&(struct rule){.n_rows = 2,
+                         .n_steps = 3,
+                         .rows = {{3, 0, 0, 3, {0}, 3}, {3, 0, 3, 3, {3, 14, 26}, 26}},
+                         .order = {0, 1}});
+}
