@@ -17,6 +17,9 @@ extern "C" {
 
 /* Larger token counts are refused as rubbish; the bound keeps every sum inside 128 bits. */
 #define LLMSIM_MAX_TOKENS 1000000000u
+/* Nor does a trace go on for longer than 100 years of 365 days. */
+#define LLMSIM_MAX_ARRIVAL_NS (INT64_C(3153600000) * 1000000000)
+/* Bytes of a request's own id, as a CSV field. */
 #define LLMSIM_MAX_REQUEST_ID 63
 #define LLMSIM_MAX_ROW_BYTES (1u << 16)
 #define LLMSIM_NO_ID 0u
@@ -83,6 +86,10 @@ struct llmsim_trace_options {
     bool only_libcsv; /* never the short path for plain lines: for tests */
 };
 
+/* The formats, for lists: name and one-line help of the one at `i`, NULL past the last. */
+LLMSIM_API const char *llmsim_trace_format_name(size_t i);
+LLMSIM_API const char *llmsim_trace_format_help(size_t i);
+
 struct llmsim_trace;
 
 /* Open `path` ("-": stdin; .gz and .zst are unpacked on the way) and read its header.
@@ -92,7 +99,7 @@ llmsim_trace_open(const char *path, const struct llmsim_trace_options *options,
                   struct llmsim_trace **trace, struct llmsim_error *err);
 LLMSIM_API void llmsim_trace_close(struct llmsim_trace *trace);
 /* The trace as a source; errors of its read are LLMSIM_TRACE with FILE:LINE:COLUMN, or LLMSIM_IO.
- */
+ * *n then counts the requests that came before the error. */
 LLMSIM_API struct llmsim_source llmsim_trace_source(struct llmsim_trace *trace);
 
 /* What is known of a trace so far; complete once read has returned 0 requests. */
@@ -102,7 +109,10 @@ struct llmsim_trace_status {
     uint64_t rejected;    /* data rows refused */
     uint64_t bytes_read;  /* of the file as it lies on disk */
     uint64_t bytes_total; /* likewise; 0: not known (a pipe) */
-    char sha256[65];      /* of the unpacked bytes up to the last line used; "" before the end */
+    bool has_request_ids;
+    const char *unused_columns; /* of the header, by name, with commas between; "": none. Lives as
+                                 * long as the trace */
+    char sha256[65]; /* of the unpacked bytes up to the last line used; "" before the end */
 };
 LLMSIM_API void llmsim_trace_get_status(const struct llmsim_trace *trace,
                                         struct llmsim_trace_status *status);

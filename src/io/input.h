@@ -13,10 +13,13 @@ struct llmsim_input;
 /* `path` "-" is stdin. LLMSIM_IO on failure. */
 LLMSIM_MUST_CHECK enum llmsim_status llmsim_input_open(const char *path, struct llmsim_input **in,
                                                        struct llmsim_error *err);
-/* Up to `capacity` bytes; *n = 0 is the end. LLMSIM_IO on a read error or damaged compression. */
+/* Up to `capacity` bytes; *n = 0 is the end. LLMSIM_IO on a read error or damaged compression;
+ * LLMSIM_INTERRUPTED if a signal handler ran during the wait for a plain file or pipe. */
 LLMSIM_MUST_CHECK enum llmsim_status llmsim_input_read(struct llmsim_input *in, char *bytes,
                                                        size_t capacity, size_t *n,
                                                        struct llmsim_error *err);
+/* What messages call it: the path, or "<stdin>". Lives as long as `in`. */
+const char *llmsim_input_name(const struct llmsim_input *in);
 /* Bytes of the file itself: taken so far, and its size (0 where it has none). */
 uint64_t llmsim_input_position(const struct llmsim_input *in);
 uint64_t llmsim_input_size(const struct llmsim_input *in);

@@ -19,7 +19,7 @@ struct llmsim_output {
     size_t capacity;
     int fd;
     int error_number;      /* errno of the first failed write, 0 while all is well */
-    uint64_t bytes_written;
+    uint64_t bytes_written; /* before compression */
     char *path;            /* final name, or "-" for stdout */
     char *temporary_path;  /* NULL where the file is written in place (stdout, a device) */
     struct llmsim_packer *packer; /* NULL: plain */
@@ -28,7 +28,8 @@ struct llmsim_output {
 enum llmsim_compression { LLMSIM_COMPRESS_NONE, LLMSIM_COMPRESS_ZSTD };
 
 /* Open `path` for writing: "-" is stdout; a device or a pipe is written in place; any other file
- * is written as PATH.tmp.PID and renamed by commit. LLMSIM_IO on failure. */
+ * is written as PATH.tmp.PID and renamed by commit. A compressed output is packed in a thread of
+ * its own. LLMSIM_IO on failure, after which `out` is closed. */
 LLMSIM_MUST_CHECK enum llmsim_status llmsim_output_open(struct llmsim_output *out, const char *path,
                                                         enum llmsim_compression compression,
                                                         struct llmsim_error *err);

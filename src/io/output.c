@@ -1,0 +1,182 @@
+/* output.c: the buffer, the temporary name, and the first error that a write met. */
+#include "output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "packer.h"
+
+#define PLAIN_BUFFER_BYTES ((size_t)256 << 10)
+
+static const char *shown_name(const struct llmsim_output *out)
+{
+    return strcmp(out->path, "-") == 0 ? "<stdout>" : out->path;
+}
+
+static enum llmsim_status fail_errno(const struct llmsim_output *out, struct llmsim_error *err,
+                                     const char *what, int error_number)
+{
+    return llmsim_fail_at(err, LLMSIM_IO, shown_name(out), 0, 0, "cannot %s: %s", what,
+                          strerror(error_number));
+}
+
+/* Open the descriptor: stdout, what exists and is no regular file as it is, all else under a
+ * temporary name in the same directory. 0 or an errno. */
+static int open_file(struct llmsim_output *out)
+{
+    struct stat info;
+    if (strcmp(out->path, "-") == 0) {
+        out->fd = STDOUT_FILENO;
+        return 0;
+    }
+    const char *target = out->path;
+    int flags = O_WRONLY | O_CLOEXEC;
+    if (stat(out->path, &info) != 0 || S_ISREG(info.st_mode)) {
+        if (asprintf(&out->temporary_path, "%s.tmp.%ld", out->path, (long)getpid()) < 0) {
+            out->temporary_path = NULL;
+            return ENOMEM;
+        }
+        target = out->temporary_path;
+        flags |= O_CREAT | O_TRUNC;
+    }
+    out->fd = open(target, flags, 0666);
+    if (out->fd >= 0)
+        return 0;
+    int error_number = errno;
+    free(out->temporary_path); /* nothing to remove */
+    out->temporary_path = NULL;
+    return error_number;
+}
+
+/* A result must replace the file that a symbolic link means, not the link (which may be
+ * /dev/stdout). NULL: out of memory. */
+static char *resolve(const char *path)
+{
+    struct stat info;
+    char *resolved = NULL;
+    if (lstat(path, &info) == 0 && S_ISLNK(info.st_mode))
+        resolved = realpath(path, NULL);
+    return resolved != NULL ? resolved : strdup(path);
+}
+
+enum llmsim_status llmsim_output_open(struct llmsim_output *out, const char *path,
+                                      enum llmsim_compression compression, struct llmsim_error *err)
+{
+    *out = (struct llmsim_output){.fd = -1, .path = resolve(path)};
+    if (out->path == NULL)
+        return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
+    int error_number = open_file(out);
+    if (error_number != 0) {
+        enum llmsim_status status = fail_errno(out, err, "open for writing", error_number);
+        llmsim_output_close(out);
+        return status;
+    }
+    if (compression == LLMSIM_COMPRESS_ZSTD) {
+        out->packer = llmsim_packer_create(out->fd);
+        out->capacity = LLMSIM_RING_SLOT_BYTES;
+        if (out->packer != NULL)
+            out->buffer = llmsim_ring_reserve(llmsim_packer_ring(out->packer));
+    } else {
+        out->capacity = PLAIN_BUFFER_BYTES;
+        out->buffer = malloc(out->capacity);
+    }
+    if (out->buffer != NULL)
+        return LLMSIM_OK;
+    llmsim_output_close(out);
+    return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
+}
+
+void llmsim_output_flush(struct llmsim_output *out)
+{
+    if (out->used == 0)
+        return;
+    if (out->packer != NULL) {
+        struct llmsim_ring *ring = llmsim_packer_ring(out->packer);
+        llmsim_ring_publish(ring, out->used);
+        out->buffer = llmsim_ring_reserve(ring); /* the packer never leaves */
+    } else if (out->error_number == 0) {
+        out->error_number = llmsim_write_all(out->fd, out->buffer, out->used);
+    }
+    out->bytes_written += out->used;
+    out->used = 0;
+}
+
+void llmsim_output_bytes(struct llmsim_output *out, const char *bytes, size_t n)
+{
+    while (n > 0) {
+        if (out->used == out->capacity)
+            llmsim_output_flush(out);
+        size_t room = out->capacity - out->used;
+        size_t part = n < room ? n : room;
+        memcpy(out->buffer + out->used, bytes, part);
+        out->used += part;
+        bytes += part;
+        n -= part;
+    }
+}
+
+enum llmsim_status llmsim_output_check(const struct llmsim_output *out, struct llmsim_error *err)
+{
+    int error_number = out->error_number;
+    if (error_number == 0 && out->packer != NULL)
+        error_number = llmsim_packer_error(out->packer);
+    if (error_number == 0)
+        return LLMSIM_OK;
+    return fail_errno(out, err, "write", error_number);
+}
+
+/* Everything out of the buffers and the descriptor closed, whatever happened before. */
+static void end_writing(struct llmsim_output *out)
+{
+    if (out->fd < 0)
+        return;
+    if (out->buffer != NULL)
+        llmsim_output_flush(out);
+    if (out->packer != NULL) {
+        int error_number = llmsim_packer_finish(out->packer);
+        if (out->error_number == 0)
+            out->error_number = error_number;
+        out->packer = NULL;
+    } else {
+        free(out->buffer);
+    }
+    out->buffer = NULL;
+    out->capacity = 0;
+    if (out->fd != STDOUT_FILENO && close(out->fd) != 0 && out->error_number == 0)
+        out->error_number = errno;
+    out->fd = -1;
+}
+
+enum llmsim_status llmsim_output_finish(struct llmsim_output *out, struct llmsim_error *err)
+{
+    end_writing(out);
+    return llmsim_output_check(out, err);
+}
+
+enum llmsim_status llmsim_output_commit(struct llmsim_output *out, struct llmsim_error *err)
+{
+    enum llmsim_status status = llmsim_output_finish(out, err);
+    if (status != LLMSIM_OK || out->temporary_path == NULL)
+        return status;
+    if (rename(out->temporary_path, out->path) != 0)
+        return fail_errno(out, err, "rename the finished file", errno);
+    free(out->temporary_path);
+    out->temporary_path = NULL;
+    return LLMSIM_OK;
+}
+
+void llmsim_output_close(struct llmsim_output *out)
+{
+    if (out->path == NULL)
+        return;
+    end_writing(out);
+    if (out->temporary_path != NULL)
+        (void)unlink(out->temporary_path);
+    free(out->temporary_path);
+    free(out->path);
+    *out = (struct llmsim_output){.fd = -1};
+}

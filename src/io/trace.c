@@ -1,0 +1,402 @@
+/* trace.c: rows of a trace file into requests.
+ *
+ * Two paths over the same buffer. Plain rows (digits and the punctuation of numbers and dates, as
+ * every public trace has them) are scanned in place. Whatever the scanner does not know, from a
+ * quote to a mistake, it leaves to the other path, which takes one line through libcsv and is the
+ * only one that reports errors; so there is one list of them. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "csv_line.h"
+#include "id_pool.h"
+#include "lines.h"
+#include "llmsim/trace.h"
+#include "trace_fields.h"
+#include "trace_format.h"
+#include "trace_header.h"
+
+_Static_assert(LLMSIM_LINES_SLACK >= LLMSIM_SCAN_BYTES && LLMSIM_CSV_SLACK >= LLMSIM_SCAN_BYTES,
+               "scanners may look that far");
+
+struct llmsim_trace {
+    struct llmsim_lines lines;
+    struct llmsim_csv_line csv;
+    struct llmsim_trace_options options;
+    struct llmsim_trace_header header;
+    struct llmsim_day_cache day;
+    struct llmsim_id_pool ids;
+    bool has_zero;   /* zero_ns is known */
+    int64_t zero_ns; /* what the file calls the trace's time 0 */
+    int64_t last_ns; /* arrival of the last good row, before scaling */
+    uint64_t rows;
+    uint64_t rejected;
+    bool out_of_memory;
+    bool ended;
+    char sha256[65];
+};
+
+/* A data row, as it stands in the file. */
+struct row {
+    int64_t time_ns;
+    uint32_t prompt_tokens;
+    uint32_t output_tokens;
+    const char *id; /* NULL: none */
+    size_t id_length;
+};
+
+static const char *name_of(const struct llmsim_trace *t)
+{
+    return llmsim_input_name(t->lines.input);
+}
+
+/* round(arrival × denominator / numerator), halves up. */
+static int64_t scale_arrival(const struct llmsim_ratio *scale, int64_t arrival_ns)
+{
+    __extension__ typedef unsigned __int128 u128;
+    if (scale->numerator == scale->denominator)
+        return arrival_ns;
+    u128 doubled = (u128)arrival_ns * scale->denominator * 2 + scale->numerator;
+    u128 scaled = doubled / ((u128)scale->numerator * 2);
+    return scaled > INT64_MAX ? INT64_MAX : (int64_t)scaled;
+}
+
+/* Turn a row into the trace's next request. Returns NULL, or what is wrong with column *where;
+ * then nothing has changed. */
+static const char *place_row(struct llmsim_trace *t, const struct row *row,
+                             struct llmsim_request *request, size_t *where)
+{
+    int64_t zero_ns = t->zero_ns;
+    if (!t->has_zero)
+        zero_ns = t->header.format->starts_at_first_row ? row->time_ns : 0;
+    int64_t arrival_ns = row->time_ns - zero_ns;
+    int64_t scaled_ns = scale_arrival(&t->options.rate_scale, arrival_ns);
+    *where = t->header.arrival_column;
+    if (arrival_ns < t->last_ns)
+        return "goes back in time; expected no less than in the row before";
+    if (arrival_ns > LLMSIM_MAX_ARRIVAL_NS || scaled_ns > LLMSIM_MAX_ARRIVAL_NS)
+        return "is more than 100 years after time 0; expected less";
+
+    uint32_t id = LLMSIM_NO_ID;
+    if (row->id != NULL) {
+        bool too_long;
+        *where = t->header.id_column;
+        id = llmsim_id_pool_add(&t->ids, row->id, row->id_length, &too_long);
+        t->out_of_memory = id == LLMSIM_NO_ID && !too_long;
+        if (id == LLMSIM_NO_ID)
+            return "is too long; expected at most 63 bytes";
+    }
+    t->has_zero = true;
+    t->zero_ns = zero_ns;
+    t->last_ns = arrival_ns;
+    *request = (struct llmsim_request){scaled_ns, t->rows + t->rejected, row->prompt_tokens,
+                                       row->output_tokens, id};
+    t->rows++;
+    return NULL;
+}
+
+/* ---- plain rows ---- */
+
+/* The end of a bare field of plain bytes; NULL: it has others. `blanks`: they are plain too. */
+static const char *scan_text(const char *p, bool blanks)
+{
+    for (; *p != ',' && *p != '\n' && *p != '\r'; p++)
+        if ((unsigned char)*p < ' ' || *p == '"' || *p == 0x7f || (*p == ' ' && !blanks))
+            return NULL;
+    return p;
+}
+
+/* One plain row at `p`. Returns where the next line begins, or NULL. */
+static const char *scan_row(const struct llmsim_trace *t, const char *p, struct row *row)
+{
+    const char *start = p;
+    for (size_t i = 0; i < t->header.n_columns; i++) {
+        if (i > 0 && *p++ != ',')
+            return NULL;
+        const char *field = p;
+        switch ((enum llmsim_column_kind)t->header.kinds[i]) {
+        case LLMSIM_COLUMN_SECONDS:
+            p = llmsim_scan_seconds(p, &row->time_ns);
+            break;
+        case LLMSIM_COLUMN_DATE:
+            p = llmsim_scan_date(&t->day, p, &row->time_ns);
+            break;
+        case LLMSIM_COLUMN_PROMPT_TOKENS:
+            p = llmsim_scan_tokens(p, &row->prompt_tokens);
+            break;
+        case LLMSIM_COLUMN_OUTPUT_TOKENS:
+            p = llmsim_scan_tokens(p, &row->output_tokens);
+            break;
+        case LLMSIM_COLUMN_REQUEST_ID:
+            p = scan_text(p, false);
+            row->id = field;
+            row->id_length = (size_t)(p - field);
+            break;
+        case LLMSIM_COLUMN_IGNORED:
+            p = scan_text(p, true);
+            break;
+        }
+        if (p == NULL)
+            return NULL;
+    }
+    bool short_enough = p - start <= (ptrdiff_t)LLMSIM_MAX_ROW_BYTES;
+    bool id_good = row->id == NULL || row->id_length > 0;
+    p += *p == '\r';
+    return *p == '\n' && short_enough && id_good ? p + 1 : NULL;
+}
+
+/* Plain rows from the buffer, up to `capacity` or the first line that is anything else. */
+static size_t read_plain_rows(struct llmsim_trace *t, struct llmsim_request *requests,
+                              size_t capacity)
+{
+    size_t n = 0;
+    const char *p = t->lines.buffer + t->lines.begin;
+    while (n < capacity) {
+        struct row row = {.id = NULL};
+        size_t where;
+        const char *next = scan_row(t, p, &row);
+        if (next == NULL || place_row(t, &row, &requests[n], &where) != NULL)
+            break;
+        p = next;
+        n++;
+    }
+    t->lines.begin = (size_t)(p - t->lines.buffer);
+    t->lines.n_lines += n;
+    return n;
+}
+
+/* ---- any row, and its errors ---- */
+
+/* `text` for a message: at most 40 bytes, not cut inside a UTF-8 character. */
+static const char *shorten(const char *text, size_t n, char shown[48])
+{
+    size_t kept = n;
+    if (n > 40)
+        for (kept = 40; kept > 36 && ((unsigned char)text[kept] & 0xC0) == 0x80;)
+            kept--;
+    memcpy(shown, text, kept);
+    strcpy(shown + kept, n > kept ? "..." : "");
+    return shown;
+}
+
+/* A bad row: the end of the reading, or one for the caller to count. */
+static enum llmsim_status reject(struct llmsim_trace *t, const struct llmsim_line *line,
+                                 size_t column, struct llmsim_error *err, const char *format, ...)
+    LLMSIM_PRINTF(5, 6);
+static enum llmsim_status reject(struct llmsim_trace *t, const struct llmsim_line *line,
+                                 size_t column, struct llmsim_error *err, const char *format, ...)
+{
+    char reason[512];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(reason, sizeof reason, format, arguments);
+    va_end(arguments);
+    if (t->options.on_reject == NULL)
+        return llmsim_fail_at(err, LLMSIM_TRACE, name_of(t), t->lines.n_lines, column, "%s",
+                              reason);
+    struct llmsim_trace_reject what = {.line = t->lines.n_lines,
+                                       .column = column,
+                                       .reason = reason,
+                                       .row = line->text,
+                                       .row_length = line->length};
+    t->rejected++;
+    return t->options.on_reject(t->options.on_reject_ctx, &what, err);
+}
+
+static enum llmsim_status reject_field(struct llmsim_trace *t, const struct llmsim_line *line,
+                                       size_t field, const char *fault, struct llmsim_error *err)
+{
+    char shown[48];
+    const struct llmsim_csv_field *f = &t->csv.fields[field];
+    const char *name = t->header.names[field];
+    size_t column = llmsim_csv_column(line->text, line->length, field);
+    if (f->length == 0)
+        return reject(t, line, column, err, "%s %s", name, fault);
+    return reject(t, line, column, err, "%s '%s' %s", name, shorten(f->text, f->length, shown),
+                  fault);
+}
+
+/* One field into the row; NULL, or what is wrong with it. */
+static const char *parse_field(struct llmsim_trace *t, size_t field, struct row *row)
+{
+    const struct llmsim_csv_field *f = &t->csv.fields[field];
+    switch ((enum llmsim_column_kind)t->header.kinds[field]) {
+    case LLMSIM_COLUMN_SECONDS:
+        return llmsim_parse_seconds(f->text, f->length, &row->time_ns);
+    case LLMSIM_COLUMN_DATE:
+        return llmsim_parse_date(&t->day, f->text, f->length, &row->time_ns);
+    case LLMSIM_COLUMN_PROMPT_TOKENS:
+        return llmsim_parse_tokens(f->text, f->length, &row->prompt_tokens);
+    case LLMSIM_COLUMN_OUTPUT_TOKENS:
+        return llmsim_parse_tokens(f->text, f->length, &row->output_tokens);
+    case LLMSIM_COLUMN_REQUEST_ID:
+        row->id = f->text;
+        row->id_length = f->length;
+        return f->length > 0 ? NULL : "is empty; expected the request's id";
+    case LLMSIM_COLUMN_IGNORED:
+        break;
+    }
+    return NULL;
+}
+
+static enum llmsim_status take_fields(struct llmsim_trace *t, const struct llmsim_line *line,
+                                      struct llmsim_request *request, bool *taken,
+                                      struct llmsim_error *err)
+{
+    struct row row = {.id = NULL};
+    size_t where;
+    const char *fault;
+    for (size_t i = 0; i < t->header.n_columns; i++)
+        if ((fault = parse_field(t, i, &row)) != NULL)
+            return reject_field(t, line, i, fault, err);
+    fault = place_row(t, &row, request, &where);
+    if (t->out_of_memory)
+        return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory for request ids");
+    *taken = fault == NULL;
+    if (*taken)
+        return LLMSIM_OK;
+    return reject_field(t, line, where, fault, err);
+}
+
+static void end_trace(struct llmsim_trace *t)
+{
+    t->ended = true;
+    llmsim_lines_sha256(&t->lines, t->sha256);
+}
+
+/* The next line, whatever it is: *taken if it made a request. */
+static enum llmsim_status read_line(struct llmsim_trace *t, struct llmsim_request *request,
+                                    bool *taken, struct llmsim_error *err)
+{
+    struct llmsim_line line;
+    bool ended;
+    *taken = false;
+    enum llmsim_status status = llmsim_lines_next(&t->lines, &line, &ended, err);
+    if (status != LLMSIM_OK)
+        return status;
+    if (ended) {
+        end_trace(t);
+        return LLMSIM_OK;
+    }
+    if (line.too_long)
+        return reject(t, &line, LLMSIM_MAX_ROW_BYTES + 1, err,
+                      "row is too long; expected at most %u bytes", LLMSIM_MAX_ROW_BYTES);
+    size_t column = 0;
+    const char *fault = llmsim_csv_line_parse(&t->csv, line.text, line.length, &column);
+    if (fault != NULL)
+        return reject(t, &line, column, err, "%s", fault);
+    if (t->csv.n_fields == 0)
+        return LLMSIM_OK;
+    if (t->csv.n_fields != t->header.n_columns) {
+        bool more = t->csv.n_fields > t->header.n_columns;
+        column =
+            llmsim_csv_column(line.text, line.length, more ? t->header.n_columns : t->csv.n_fields);
+        return reject(t, &line, column, err, "row has %zu fields; expected %zu, as in the header",
+                      t->csv.n_fields, t->header.n_columns);
+    }
+    return take_fields(t, &line, request, taken, err);
+}
+
+/* How many of `wanted` requests the limit still allows. */
+static size_t within_limit(const struct llmsim_trace *t, size_t wanted)
+{
+    if (t->options.limit == 0)
+        return wanted;
+    uint64_t left = t->options.limit - t->rows - t->rejected;
+    return left < wanted ? (size_t)left : wanted;
+}
+
+static enum llmsim_status read_trace(void *self, struct llmsim_request *requests, size_t capacity,
+                                     size_t *n, struct llmsim_error *err)
+{
+    struct llmsim_trace *t = self;
+    enum llmsim_status status = LLMSIM_OK;
+    *n = 0;
+    while (status == LLMSIM_OK && *n < capacity && !t->ended) {
+        size_t wanted = within_limit(t, capacity - *n);
+        if (wanted == 0) {
+            end_trace(t);
+            break;
+        }
+        size_t n_plain = t->options.only_libcsv ? 0 : read_plain_rows(t, requests + *n, wanted);
+        *n += n_plain;
+        if (n_plain < wanted) {
+            bool taken;
+            status = read_line(t, requests + *n, &taken, err);
+            *n += taken;
+        }
+    }
+    return status;
+}
+
+static const char *id_text(const void *self, uint32_t id, size_t *length)
+{
+    const struct llmsim_trace *t = self;
+    return llmsim_id_pool_text(&t->ids, id, length);
+}
+
+static void release_id(void *self, uint32_t id)
+{
+    struct llmsim_trace *t = self;
+    llmsim_id_pool_release(&t->ids, id);
+}
+
+struct llmsim_source llmsim_trace_source(struct llmsim_trace *trace)
+{
+    return (struct llmsim_source){trace, read_trace, id_text, release_id};
+}
+
+/* ---- opening ---- */
+
+enum llmsim_status llmsim_trace_open(const char *path, const struct llmsim_trace_options *options,
+                                     struct llmsim_trace **trace, struct llmsim_error *err)
+{
+    *trace = NULL;
+    const struct llmsim_trace_format *named = NULL;
+    enum llmsim_status status = llmsim_trace_format_named(options->format, &named, err);
+    if (status != LLMSIM_OK)
+        return status;
+    struct llmsim_trace *t = calloc(1, sizeof *t);
+    if (t == NULL || !llmsim_csv_line_init(&t->csv, LLMSIM_MAX_ROW_BYTES)) {
+        llmsim_trace_close(t);
+        return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
+    }
+    t->options = *options;
+    if (options->rate_scale.numerator == 0 || options->rate_scale.denominator == 0)
+        t->options.rate_scale = (struct llmsim_ratio){1, 1};
+    status = llmsim_lines_open(&t->lines, path, err);
+    if (status == LLMSIM_OK)
+        status = llmsim_trace_header_read(&t->header, &t->lines, &t->csv, named, err);
+    if (status != LLMSIM_OK) {
+        llmsim_trace_close(t);
+        return status;
+    }
+    *trace = t;
+    return LLMSIM_OK;
+}
+
+void llmsim_trace_close(struct llmsim_trace *trace)
+{
+    if (trace == NULL)
+        return;
+    llmsim_trace_header_fini(&trace->header);
+    llmsim_csv_line_fini(&trace->csv);
+    llmsim_lines_close(&trace->lines);
+    llmsim_id_pool_fini(&trace->ids);
+    free(trace);
+}
+
+void llmsim_trace_get_status(const struct llmsim_trace *trace, struct llmsim_trace_status *status)
+{
+    *status = (struct llmsim_trace_status){
+        .format = trace->header.format->name,
+        .rows = trace->rows,
+        .rejected = trace->rejected,
+        .bytes_read = llmsim_input_position(trace->lines.input),
+        .bytes_total = llmsim_input_size(trace->lines.input),
+        .has_request_ids = trace->header.has_request_ids,
+        .unused_columns = trace->header.unused_columns,
+    };
+    memcpy(status->sha256, trace->sha256, sizeof status->sha256);
+}

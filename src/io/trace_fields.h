@@ -1,0 +1,113 @@
+/* trace_fields.h: token counts, seconds and dates from the text of a field.
+ *
+ * Each has two readers that agree. The scanners take the plain form (digits, points, the
+ * punctuation of a date) from the front of any text that ends in a byte which is none of those,
+ * and return where it stopped, or NULL where the form is not plain. The parsers take a whole field
+ * (NUL-terminated, as libcsv leaves it) in any form that docs/formats.md allows, and say what is
+ * wrong with one that is not allowed. strptime, sscanf and strtod would cost five times as much,
+ * depend on the locale, and round twice. */
+#ifndef LLMSIM_IO_TRACE_FIELDS_H
+#define LLMSIM_IO_TRACE_FIELDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "llmsim/trace.h"
+
+#define LLMSIM_NS_PER_S INT64_C(1000000000)
+
+/* The scanners may read, without using, this many bytes from where a text begins. */
+#define LLMSIM_SCAN_BYTES 64u
+
+/* Consecutive rows mostly share their date, so the last one is kept with its value. */
+struct llmsim_day_cache {
+    char text[10];  /* YYYY-MM-DD; NULs at first */
+    int64_t day_ns; /* since 1970-01-01 */
+};
+
+/* NULL if `text` is a valid value, else what is wrong with it and what was expected: a phrase that
+ * follows the text in a message. */
+const char *llmsim_parse_tokens(const char *text, size_t n, uint32_t *tokens);
+const char *llmsim_parse_seconds(const char *text, size_t n, int64_t *ns);
+const char *llmsim_parse_date(struct llmsim_day_cache *cache, const char *text, size_t n,
+                              int64_t *ns);
+
+static inline bool llmsim_is_digit(char c)
+{
+    return (unsigned char)(c - '0') < 10;
+}
+
+/* 1 to 9 digits. */
+static inline const char *llmsim_scan_tokens(const char *p, uint32_t *tokens)
+{
+    const char *start = p;
+    uint32_t value = 0;
+    for (; llmsim_is_digit(*p); p++)
+        value = value * 10 + (uint32_t)(*p - '0');
+    *tokens = value;
+    return p > start && p - start <= 9 ? p : NULL;
+}
+
+/* 1 to 9 digits after a decimal point, as nanoseconds. */
+static inline const char *llmsim_scan_fraction(const char *p, int64_t *ns)
+{
+    static const uint32_t scale[10] = {0,     100000000, 10000000, 1000000, 100000,
+                                       10000, 1000,      100,      10,      1};
+    uint32_t value;
+    const char *end = llmsim_scan_tokens(p, &value);
+    if (end == NULL)
+        return NULL;
+    *ns = (int64_t)value * scale[end - p];
+    return end;
+}
+
+/* 1 to 9 digits, then perhaps a point and 1 to 9 digits. */
+static inline const char *llmsim_scan_seconds(const char *p, int64_t *ns)
+{
+    uint32_t seconds;
+    int64_t fraction = 0;
+    p = llmsim_scan_tokens(p, &seconds);
+    if (p != NULL && *p == '.')
+        p = llmsim_scan_fraction(p + 1, &fraction);
+    *ns = seconds * LLMSIM_NS_PER_S + fraction;
+    return p;
+}
+
+/* "HH:MM:SS", all eight bytes in one register: after the exclusive or with the pattern a digit's
+ * byte is 0 to 9 and a colon's is 0. */
+static inline bool llmsim_scan_clock(const char *p, int64_t *seconds)
+{
+    unsigned char b[8];
+    uint64_t x;
+    memcpy(&x, p, 8);
+    x ^= 0x30303A30303A3030u; /* a palindrome, so the byte order does not matter */
+    memcpy(b, &x, 8);
+    unsigned hours = b[0] * 10u + b[1], minutes = b[3] * 10u + b[4], s = b[6] * 10u + b[7];
+    *seconds = (int64_t)(hours * 3600 + minutes * 60 + s);
+    return ((x | (x + 0x0606000606000606u)) & 0xF0F0FFF0F0FFF0F0u) == 0 && hours < 24 &&
+           minutes < 60 && s < 60;
+}
+
+/* "YYYY-MM-DD HH:MM:SS" or with a 'T', then perhaps a fraction, then perhaps "+00:00" or 'Z'. Only
+ * the date of the cache. */
+static inline const char *llmsim_scan_date(const struct llmsim_day_cache *cache, const char *p,
+                                           int64_t *ns)
+{
+    int64_t clock_s, fraction = 0;
+    if (!llmsim_is_digit(*p) || memcmp(p, cache->text, 10) != 0 || (p[10] != ' ' && p[10] != 'T') ||
+        !llmsim_scan_clock(p + 11, &clock_s))
+        return NULL;
+    p += 19;
+    if (*p == '.')
+        p = llmsim_scan_fraction(p + 1, &fraction);
+    if (p == NULL)
+        return NULL;
+    *ns = cache->day_ns + clock_s * LLMSIM_NS_PER_S + fraction;
+    if (*p == 'Z')
+        return p + 1;
+    return memcmp(p, "+00:00", 6) == 0 ? p + 6 : p;
+}
+
+#endif

@@ -1,0 +1,28 @@
+/* trace_header.h: the first line of a trace: which format, and what each column holds. */
+#ifndef LLMSIM_IO_TRACE_HEADER_H
+#define LLMSIM_IO_TRACE_HEADER_H
+
+#include "csv_line.h"
+#include "lines.h"
+#include "trace_format.h"
+
+struct llmsim_trace_header {
+    const struct llmsim_trace_format *format;
+    size_t n_columns;
+    size_t arrival_column;
+    size_t id_column; /* if has_request_ids */
+    bool has_request_ids;
+    unsigned char kinds[LLMSIM_CSV_MAX_FIELDS]; /* enum llmsim_column_kind */
+    const char *names[LLMSIM_CSV_MAX_FIELDS];   /* the format's; NULL: ignored */
+    char *unused_columns;                       /* with commas between */
+};
+
+/* Take the header from `lines`. `format` NULL: the one that fits. All errors are LLMSIM_TRACE or
+ * LLMSIM_IO and final: without a header no row means anything. */
+LLMSIM_MUST_CHECK enum llmsim_status
+llmsim_trace_header_read(struct llmsim_trace_header *header, struct llmsim_lines *lines,
+                         struct llmsim_csv_line *csv, const struct llmsim_trace_format *format,
+                         struct llmsim_error *err);
+void llmsim_trace_header_fini(struct llmsim_trace_header *header);
+
+#endif
