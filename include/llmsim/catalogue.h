@@ -63,22 +63,31 @@ LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
 llmsim_catalogue_ptps(const struct llmsim_catalogue *catalogue, const char *model, const char *gpu,
                       double *tokens_per_s, struct llmsim_error *err);
 
-/* Read a Hugging Face config.json and count the model's parameters from the architecture. The
- * weights' bytes are parameters × bytes of torch_dtype unless `safetensors` (an index, or a
- * .safetensors file whose header is read; NULL: none) gives the exact size.
- * Errors: LLMSIM_CATALOGUE names the key that is missing or the architecture that is not known. */
+/* Where the shape of a model comes from. */
+struct llmsim_model_source {
+    const char *config_path;      /* a Hugging Face config.json */
+    const char *safetensors_path; /* NULL, or the weights' index (*.json) or single file */
+    const char *name;             /* NULL: the config's _name_or_path */
+    const char *dtype;            /* NULL: the config's torch_dtype (or dtype) */
+};
+
 struct llmsim_model_shape {
     struct llmsim_model model;
     uint64_t parameters_total;
     uint64_t parameters_active; /* a token's share: fewer than total in a mixture of experts */
     unsigned num_kv_heads;
     unsigned head_dim;
-    unsigned bytes_per_parameter;
+    unsigned bytes_per_parameter; /* of the dtype; also of an element of the KV cache */
     char architecture[LLMSIM_MAX_NAME + 1];
 };
+
+/* Count a model's parameters from the architecture in its config.json. The weights' bytes are
+ * parameters × bytes of the dtype unless safetensors_path gives the exact size, which a quantized
+ * model needs. Errors: LLMSIM_CATALOGUE names the key that is missing or the architecture that is
+ * not known; LLMSIM_IO. */
 LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
-llmsim_model_from_config(const char *config_path, const char *safetensors_path, const char *name,
-                         struct llmsim_model_shape *shape, struct llmsim_error *err);
+llmsim_model_from_config(const struct llmsim_model_source *source, struct llmsim_model_shape *shape,
+                         struct llmsim_error *err);
 
 /* Add `model` to DIR/model.json, or replace the entry of that name; every other entry stays as it
  * is. The file is written under a temporary name and renamed. */

@@ -12,8 +12,6 @@
 #include "llmsim/nearest.h"
 
 #define MAX_FILE_BYTES ((size_t)256 << 20)
-/* Doubles hold whole numbers exactly up to here. */
-#define MAX_WHOLE 9007199254740992.0
 
 /* ---- places ---- */
 
@@ -260,8 +258,14 @@ static bool is_whole(const cJSON *value, double min, double max)
            floor(value->valuedouble) == value->valuedouble;
 }
 
-static bool is_name(const cJSON *value)
+static bool is_index(const cJSON *value, double max)
 {
+    return is_whole(value, 0, max);
+}
+
+static bool is_name(const cJSON *value, double max)
+{
+    (void)max;
     return cJSON_IsString(value) && value->valuestring[0] != '\0' &&
            strlen(value->valuestring) <= LLMSIM_MAX_NAME;
 }
@@ -285,7 +289,7 @@ static bool store_count(const cJSON *value, double max, void *target)
 static bool store_bytes(const cJSON *value, double max, void *target)
 {
     (void)max;
-    if (!is_whole(value, 0, MAX_WHOLE))
+    if (!is_whole(value, 0, LLMSIM_JSON_MAX_WHOLE))
         return false;
     *(uint64_t *)target = (uint64_t)value->valuedouble;
     return true;
@@ -302,26 +306,31 @@ static bool store_flag(const cJSON *value, double max, void *target)
 
 static bool store_name(const cJSON *value, double max, void *target)
 {
-    (void)max;
-    if (!is_name(value))
+    if (!is_name(value, max))
         return false;
     memcpy(target, value->valuestring, strlen(value->valuestring) + 1);
     return true;
 }
 
+static bool store_array(const cJSON *value, bool (*is_right)(const cJSON *, double), double max,
+                        const cJSON **target)
+{
+    const cJSON *element;
+    bool all = cJSON_IsArray(value);
+    cJSON_ArrayForEach(element, value) all = all && is_right(element, max);
+    if (all)
+        *target = value;
+    return all;
+}
+
 static bool store_names(const cJSON *value, double max, void *target)
 {
-    (void)max;
-    if (!cJSON_IsArray(value))
-        return false;
-    const cJSON *name;
-    cJSON_ArrayForEach(name, value)
-    {
-        if (!is_name(name))
-            return false;
-    }
-    *(const cJSON **)target = value;
-    return true;
+    return store_array(value, is_name, max, target);
+}
+
+static bool store_indices(const cJSON *value, double max, void *target)
+{
+    return store_array(value, is_index, max, target);
 }
 
 static const struct {
@@ -335,6 +344,7 @@ static const struct {
     [LLMSIM_JSON_FLAG] = {store_flag, "true or false", false},
     [LLMSIM_JSON_NAME] = {store_name, "a string of 1 to 127 bytes", false},
     [LLMSIM_JSON_NAMES] = {store_names, "an array of strings of 1 to 127 bytes", false},
+    [LLMSIM_JSON_INDICES] = {store_indices, "an array of whole numbers from 0 to ", true},
 };
 _Static_assert(LLMSIM_MAX_NAME == 127, "the limit that the texts above name");
 

@@ -46,14 +46,18 @@ enum llmsim_status llmsim_json_fail(const struct llmsim_json *json, const cJSON 
                                     struct llmsim_error *err, const char *format, ...)
     LLMSIM_PRINTF(4, 5);
 
+/* Doubles, as which cJSON reads all numbers, hold whole numbers exactly up to here. */
+#define LLMSIM_JSON_MAX_WHOLE 9007199254740992.0
+
 /* What a key's value has to be, and the type that it is stored as. */
 enum llmsim_json_kind {
     LLMSIM_JSON_POSITIVE, /* double: a number > 0, at most `max` */
     LLMSIM_JSON_COUNT,    /* unsigned: a whole number from 1 to `max` */
-    LLMSIM_JSON_BYTES,    /* uint64_t: a whole number from 0 to 2^53 */
+    LLMSIM_JSON_BYTES,    /* uint64_t: a whole number from 0 to LLMSIM_JSON_MAX_WHOLE */
     LLMSIM_JSON_FLAG,     /* bool */
     LLMSIM_JSON_NAME,     /* char[LLMSIM_MAX_NAME + 1]: a string that is not empty */
     LLMSIM_JSON_NAMES,    /* const cJSON *, borrowed: an array of such strings */
+    LLMSIM_JSON_INDICES,  /* const cJSON *, borrowed: an array of whole numbers from 0 to `max` */
 };
 
 struct llmsim_json_key {
@@ -61,7 +65,7 @@ struct llmsim_json_key {
     const char *also; /* a second name for the same, NULL: none */
     enum llmsim_json_kind kind;
     bool optional; /* where it is absent or null the target stays as it was */
-    double max;    /* LLMSIM_JSON_POSITIVE and LLMSIM_JSON_COUNT */
+    double max;    /* of LLMSIM_JSON_POSITIVE, _COUNT and _INDICES */
     size_t offset; /* in the target */
 };
 #define LLMSIM_JSON_KEY_END                                                                        \

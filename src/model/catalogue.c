@@ -1,0 +1,604 @@
+/* catalogue.c: gpu.json, model.json and ptps.json. */
+#include "llmsim/catalogue.h"
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "json_file.h"
+#include "llmsim/nearest.h"
+#include "output.h"
+
+/* Names that an error lists. */
+#define MAX_LISTED 5
+
+struct gpu_entry {
+    struct llmsim_gpu gpu;
+    const cJSON *aliases; /* array of strings, or NULL */
+};
+
+/* The trees stay: aliases and ptps are read from them. */
+struct llmsim_catalogue {
+    struct llmsim_json gpu_json, model_json, ptps_json;
+    struct gpu_entry *gpus;
+    struct llmsim_model *models;
+    size_t n_gpus, n_models;
+};
+
+/* ---- the files ---- */
+
+static const struct llmsim_json_key gpu_keys[] = {
+    {.name = "memory_cap",
+     .kind = LLMSIM_JSON_POSITIVE,
+     .max = 1e6,
+     .offset = offsetof(struct gpu_entry, gpu.memory_cap_GB)},
+    {.name = "memory_bw",
+     .kind = LLMSIM_JSON_POSITIVE,
+     .max = 1e6,
+     .offset = offsetof(struct gpu_entry, gpu.memory_bw_GBps)},
+    {.name = "memory_bw_util",
+     .kind = LLMSIM_JSON_POSITIVE,
+     .max = 100,
+     .offset = offsetof(struct gpu_entry, gpu.memory_bw_util_percent)},
+    {.name = "aliases",
+     .kind = LLMSIM_JSON_NAMES,
+     .optional = true,
+     .offset = offsetof(struct gpu_entry, aliases)},
+    LLMSIM_JSON_KEY_END,
+};
+
+static const struct llmsim_json_key model_keys[] = {
+    {.name = "num_hidden_layers",
+     .kind = LLMSIM_JSON_COUNT,
+     .max = 1e4,
+     .offset = offsetof(struct llmsim_model, num_hidden_layers)},
+    {.name = "num_heads",
+     .kind = LLMSIM_JSON_COUNT,
+     .max = 1e4,
+     .offset = offsetof(struct llmsim_model, num_heads)},
+    {.name = "model_size_GB",
+     .kind = LLMSIM_JSON_POSITIVE,
+     .max = 1e6,
+     .offset = offsetof(struct llmsim_model, model_size_GB)},
+    {.name = "kvc_size_KB",
+     .kind = LLMSIM_JSON_POSITIVE,
+     .max = 1e6,
+     .offset = offsetof(struct llmsim_model, kvc_size_KB)},
+    LLMSIM_JSON_KEY_END,
+};
+
+/* What a PTPS entry may be. An object of fitted coefficients would be read here. */
+static const double max_ptps = 1e9;
+static bool is_ptps(const cJSON *value)
+{
+    return cJSON_IsNumber(value) && value->valuedouble > 0 && value->valuedouble <= max_ptps;
+}
+
+static enum llmsim_status out_of_memory(struct llmsim_error *err)
+{
+    return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
+}
+
+/* DIR/FILE. */
+static enum llmsim_status join_path(const char *dir, const char *file, char *path, size_t capacity,
+                                    struct llmsim_error *err)
+{
+    int n = snprintf(path, capacity, "%s/%s", dir, file);
+    if (n < 0 || (size_t)n >= capacity)
+        return llmsim_fail(err, LLMSIM_USAGE, "the path %.40s… is too long", dir);
+    return LLMSIM_OK;
+}
+
+static bool has_gpu_json(const char *dir)
+{
+    char path[LLMSIM_ERROR_FILE_MAX];
+    return join_path(dir, "gpu.json", path, sizeof path, NULL) == LLMSIM_OK &&
+           access(path, F_OK) == 0;
+}
+
+enum llmsim_status llmsim_catalogue_find_dir(const char *data_dir, char *path, size_t capacity,
+                                             struct llmsim_error *err)
+{
+    const char *named = data_dir != NULL ? data_dir : getenv("LLMSIM_DATA");
+    const char *dir;
+    /* A directory that somebody named is the one or an error: another in its place would give
+     * results from numbers that nobody asked for. */
+    if (named != NULL && !has_gpu_json(named))
+        return llmsim_fail(err, LLMSIM_CATALOGUE, "%s '%s' has no gpu.json",
+                           data_dir != NULL ? "the data directory" : "LLMSIM_DATA:", named);
+    if (named != NULL)
+        dir = named;
+    else if (has_gpu_json(LLMSIM_INSTALLED_DATA))
+        dir = LLMSIM_INSTALLED_DATA;
+    else if (has_gpu_json(LLMSIM_SOURCE_DATA))
+        dir = LLMSIM_SOURCE_DATA;
+    else
+        return llmsim_fail(err, LLMSIM_CATALOGUE, "no gpu.json in %s nor in %s; name a directory",
+                           LLMSIM_INSTALLED_DATA, LLMSIM_SOURCE_DATA);
+    if (strlen(dir) >= capacity)
+        return llmsim_fail(err, LLMSIM_USAGE, "the path %.40s… is too long", dir);
+    memcpy(path, dir, strlen(dir) + 1);
+    return LLMSIM_OK;
+}
+
+/* The name of an entry, which is also refused where it equals another's but for the case. */
+static enum llmsim_status read_name(const struct llmsim_json *json, const cJSON *entry,
+                                    char name[static LLMSIM_MAX_NAME + 1], struct llmsim_error *err)
+{
+    size_t length = strlen(entry->string);
+    if (length == 0 || length > LLMSIM_MAX_NAME)
+        return llmsim_json_fail(json, entry, err, "a name has 1 to %d bytes, this one has %zu",
+                                LLMSIM_MAX_NAME, length);
+    for (const cJSON *e = json->root->child; e != entry; e = e->next)
+        if (strcasecmp(e->string, entry->string) == 0)
+            return llmsim_json_fail(json, entry, err,
+                                    "\"%s\" and \"%s\" differ in case only, which names ignore",
+                                    e->string, entry->string);
+    memcpy(name, entry->string, length + 1);
+    return LLMSIM_OK;
+}
+
+/* Load DIR/FILE, whose root has to be an object. */
+static enum llmsim_status load_object(const char *dir, const char *file, struct llmsim_json *json,
+                                      struct llmsim_error *err)
+{
+    char path[LLMSIM_ERROR_FILE_MAX];
+    enum llmsim_status status = join_path(dir, file, path, sizeof path, err);
+    if (status == LLMSIM_OK)
+        status = llmsim_json_load(json, path, err);
+    if (status == LLMSIM_OK && !cJSON_IsObject(json->root)) {
+        status = llmsim_json_fail(json, json->root, err, "expected an object, {…}");
+        llmsim_json_fini(json);
+    }
+    return status;
+}
+
+static enum llmsim_status read_gpus(struct llmsim_catalogue *c, struct llmsim_error *err)
+{
+    const cJSON *entry;
+    c->gpus = calloc((size_t)cJSON_GetArraySize(c->gpu_json.root) + 1, sizeof *c->gpus);
+    if (c->gpus == NULL)
+        return out_of_memory(err);
+    cJSON_ArrayForEach(entry, c->gpu_json.root)
+    {
+        struct gpu_entry *e = &c->gpus[c->n_gpus++];
+        enum llmsim_status status = read_name(&c->gpu_json, entry, e->gpu.name, err);
+        if (status == LLMSIM_OK)
+            status =
+                llmsim_json_read(&c->gpu_json, entry, gpu_keys, LLMSIM_JSON_REFUSE_UNKNOWN, e, err);
+        if (status != LLMSIM_OK)
+            return status;
+    }
+    return LLMSIM_OK;
+}
+
+static bool has_alias(const struct gpu_entry *e, const char *name)
+{
+    const cJSON *alias;
+    cJSON_ArrayForEach(alias, e->aliases)
+    {
+        if (strcasecmp(alias->valuestring, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* An alias may be a word that several names have (that is what it decides), but not a whole name
+ * or another entry's alias. */
+static enum llmsim_status check_alias(const struct llmsim_catalogue *c, const struct gpu_entry *e,
+                                      const cJSON *alias, struct llmsim_error *err)
+{
+    for (const struct gpu_entry *other = c->gpus; other < c->gpus + c->n_gpus; other++)
+        if (strcasecmp(other->gpu.name, alias->valuestring) == 0 ||
+            (other < e && has_alias(other, alias->valuestring)))
+            return llmsim_json_fail(&c->gpu_json, alias, err,
+                                    "alias \"%s\" of \"%s\" already stands for \"%s\"",
+                                    alias->valuestring, e->gpu.name, other->gpu.name);
+    return LLMSIM_OK;
+}
+
+static enum llmsim_status check_aliases(const struct llmsim_catalogue *c, struct llmsim_error *err)
+{
+    enum llmsim_status status = LLMSIM_OK;
+    for (size_t i = 0; i < c->n_gpus; i++) {
+        const cJSON *alias = c->gpus[i].aliases != NULL ? c->gpus[i].aliases->child : NULL;
+        for (; alias != NULL && status == LLMSIM_OK; alias = alias->next)
+            status = check_alias(c, &c->gpus[i], alias, err);
+    }
+    return status;
+}
+
+static enum llmsim_status read_models(const struct llmsim_json *json, struct llmsim_model **models,
+                                      size_t *n, struct llmsim_error *err)
+{
+    const cJSON *entry;
+    *n = 0;
+    *models = calloc((size_t)cJSON_GetArraySize(json->root) + 1, sizeof **models);
+    if (*models == NULL)
+        return out_of_memory(err);
+    cJSON_ArrayForEach(entry, json->root)
+    {
+        struct llmsim_model *m = &(*models)[(*n)++];
+        enum llmsim_status status = read_name(json, entry, m->name, err);
+        if (status == LLMSIM_OK)
+            status = llmsim_json_read(json, entry, model_keys, LLMSIM_JSON_REFUSE_UNKNOWN, m, err);
+        if (status != LLMSIM_OK)
+            return status;
+    }
+    return LLMSIM_OK;
+}
+
+static enum llmsim_status check_ptps_of_model(const struct llmsim_catalogue *c, const cJSON *model,
+                                              struct llmsim_error *err)
+{
+    const struct llmsim_json *json = &c->ptps_json;
+    const cJSON *gpu;
+    if (cJSON_GetObjectItemCaseSensitive(c->model_json.root, model->string) == NULL)
+        return llmsim_json_fail(json, model, err, "model \"%.127s\" is not in model.json",
+                                model->string);
+    if (!cJSON_IsObject(model))
+        return llmsim_json_fail(json, model, err, "\"%s\": expected an object, {GPU: tokens/s}",
+                                model->string);
+    cJSON_ArrayForEach(gpu, model)
+    {
+        if (cJSON_GetObjectItemCaseSensitive(c->gpu_json.root, gpu->string) == NULL)
+            return llmsim_json_fail(json, gpu, err, "\"%s\": GPU \"%.127s\" is not in gpu.json",
+                                    model->string, gpu->string);
+        if (!is_ptps(gpu))
+            return llmsim_json_fail(
+                json, gpu, err,
+                "\"%s\" on \"%s\": expected tokens/s, a number greater than 0 and at most %.15g",
+                model->string, gpu->string, max_ptps);
+    }
+    return LLMSIM_OK;
+}
+
+static enum llmsim_status check_ptps(const struct llmsim_catalogue *c, struct llmsim_error *err)
+{
+    const cJSON *model;
+    enum llmsim_status status = LLMSIM_OK;
+    cJSON_ArrayForEach(model, c->ptps_json.root)
+    {
+        if (status == LLMSIM_OK)
+            status = check_ptps_of_model(c, model, err);
+    }
+    return status;
+}
+
+enum llmsim_status llmsim_catalogue_open(const char *data_dir, struct llmsim_catalogue **catalogue,
+                                         struct llmsim_error *err)
+{
+    char dir[LLMSIM_ERROR_FILE_MAX];
+    struct llmsim_catalogue *c = calloc(1, sizeof *c);
+    if (c == NULL)
+        return out_of_memory(err);
+    enum llmsim_status status = llmsim_catalogue_find_dir(data_dir, dir, sizeof dir, err);
+    if (status == LLMSIM_OK)
+        status = load_object(dir, "gpu.json", &c->gpu_json, err);
+    if (status == LLMSIM_OK)
+        status = read_gpus(c, err);
+    if (status == LLMSIM_OK)
+        status = check_aliases(c, err);
+    if (status == LLMSIM_OK)
+        status = load_object(dir, "model.json", &c->model_json, err);
+    if (status == LLMSIM_OK)
+        status = read_models(&c->model_json, &c->models, &c->n_models, err);
+    if (status == LLMSIM_OK)
+        status = load_object(dir, "ptps.json", &c->ptps_json, err);
+    if (status == LLMSIM_OK)
+        status = check_ptps(c, err);
+    if (status != LLMSIM_OK) {
+        llmsim_catalogue_close(c);
+        return status;
+    }
+    *catalogue = c;
+    return LLMSIM_OK;
+}
+
+void llmsim_catalogue_close(struct llmsim_catalogue *catalogue)
+{
+    if (catalogue == NULL)
+        return;
+    llmsim_json_fini(&catalogue->gpu_json);
+    llmsim_json_fini(&catalogue->model_json);
+    llmsim_json_fini(&catalogue->ptps_json);
+    free(catalogue->gpus);
+    free(catalogue->models);
+    free(catalogue);
+}
+
+/* ---- names ---- */
+
+/* The names that an error lists: the best of those offered, in order of their score. */
+struct listing {
+    const char *names[MAX_LISTED];
+    size_t scores[MAX_LISTED];
+    size_t n;
+    size_t offered;
+};
+
+static void offer(struct listing *l, const char *name, size_t score)
+{
+    size_t at = l->n < MAX_LISTED ? l->n++ : MAX_LISTED;
+    l->offered++;
+    for (; at > 0 && l->scores[at - 1] > score; at--)
+        if (at < MAX_LISTED) {
+            l->names[at] = l->names[at - 1];
+            l->scores[at] = l->scores[at - 1];
+        }
+    if (at < MAX_LISTED) {
+        l->names[at] = name;
+        l->scores[at] = score;
+    }
+}
+
+#define LISTING_TEXT_MAX (MAX_LISTED * (LLMSIM_MAX_NAME + 2) + 1)
+
+/* Those that are hardly further away than the best: the rest would only be noise. */
+static void print_listing(const struct listing *l, char text[static LISTING_TEXT_MAX])
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < l->n && l->scores[i] <= l->scores[0] + 1; i++)
+        used += (size_t)snprintf(text + used, LISTING_TEXT_MAX - used, "%s%s", i == 0 ? "" : ", ",
+                                 l->names[i]);
+}
+
+/* A search for the entry that `wanted` names: the one of that very name, else the only one of which
+ * it names a part. */
+struct search {
+    const char *wanted;
+    size_t found;
+    bool is_exact;
+    struct listing fits; /* by a part of the name */
+    struct listing all;  /* the nearest first */
+};
+
+enum fit { FIT_NONE, FIT_PART, FIT_EXACT };
+
+static void consider(struct search *s, size_t index, const char *name, enum fit fit, size_t score)
+{
+    offer(&s->all, name, score);
+    if (fit == FIT_PART)
+        offer(&s->fits, name, score);
+    if (fit == FIT_EXACT || (fit == FIT_PART && !s->is_exact))
+        s->found = index;
+    s->is_exact = s->is_exact || fit == FIT_EXACT;
+}
+
+static enum llmsim_status conclude(const struct search *s, const char *what, const char *file,
+                                   struct llmsim_error *err)
+{
+    char list[LISTING_TEXT_MAX];
+    if (s->is_exact || s->fits.offered == 1)
+        return LLMSIM_OK;
+    if (s->fits.offered == 0) {
+        print_listing(&s->all, list);
+        return llmsim_fail_at(err, LLMSIM_CATALOGUE, file, 0, 0,
+                              "no %s has the name '%.127s'; the nearest: %s", what, s->wanted,
+                              list);
+    }
+    print_listing(&s->fits, list);
+    return llmsim_fail_at(err, LLMSIM_CATALOGUE, file, 0, 0, "%s '%.127s' fits %zu entries: %s%s",
+                          what, s->wanted, s->fits.offered, list,
+                          s->fits.offered > s->fits.n ? ", …" : "");
+}
+
+/* How far `wanted` is from `name`: 0 if it is a part of it, else the edits to the nearest of `name`
+ * and its tails that begin after a space or a '/'. */
+static size_t distance_to(const char *name, const char *wanted)
+{
+    if (strcasestr(name, wanted) != NULL)
+        return 0;
+    size_t best = llmsim_edit_distance(wanted, name);
+    for (const char *p = strpbrk(name, " /"); p != NULL; p = strpbrk(p, " /")) {
+        size_t distance = llmsim_edit_distance(wanted, ++p);
+        best = distance < best ? distance : best;
+    }
+    return best;
+}
+
+/* Does `wanted` stand in `name` as a word, or as several in a row? A word ends where letters and
+ * digits end, so that "a100" is one in "NVIDIA A100-SXM4-80GB". */
+static bool has_word(const char *name, const char *wanted)
+{
+    size_t length = strlen(wanted);
+    if (length == 0)
+        return false;
+    for (const char *p = strcasestr(name, wanted); p != NULL; p = strcasestr(p + 1, wanted))
+        if ((p == name || !isalnum((unsigned char)p[-1])) && !isalnum((unsigned char)p[length]))
+            return true;
+    return false;
+}
+
+static void consider_gpu(struct search *s, size_t index, const struct gpu_entry *e)
+{
+    enum fit fit = has_word(e->gpu.name, s->wanted) ? FIT_PART : FIT_NONE;
+    size_t distance = distance_to(e->gpu.name, s->wanted);
+    if (strcasecmp(e->gpu.name, s->wanted) == 0 || has_alias(e, s->wanted))
+        fit = FIT_EXACT;
+    const cJSON *alias;
+    cJSON_ArrayForEach(alias, e->aliases)
+    {
+        size_t d = distance_to(alias->valuestring, s->wanted);
+        distance = d < distance ? d : distance;
+    }
+    consider(s, index, e->gpu.name, fit, distance);
+}
+
+enum llmsim_status llmsim_catalogue_gpu(const struct llmsim_catalogue *catalogue, const char *name,
+                                        struct llmsim_gpu *gpu, struct llmsim_error *err)
+{
+    struct search search = {.wanted = name};
+    for (size_t i = 0; i < catalogue->n_gpus; i++)
+        consider_gpu(&search, i, &catalogue->gpus[i]);
+    enum llmsim_status status = conclude(&search, "GPU", catalogue->gpu_json.path, err);
+    if (status == LLMSIM_OK)
+        *gpu = catalogue->gpus[search.found].gpu;
+    return status;
+}
+
+static void consider_model(struct search *s, size_t index, const char *name)
+{
+    const char *slash = strrchr(name, '/');
+    enum fit fit = FIT_NONE;
+    if (strcasecmp(name, s->wanted) == 0)
+        fit = FIT_EXACT;
+    else if (slash != NULL && strcasecmp(slash + 1, s->wanted) == 0)
+        fit = FIT_PART;
+    consider(s, index, name, fit, distance_to(name, s->wanted));
+}
+
+enum llmsim_status llmsim_catalogue_model(const struct llmsim_catalogue *catalogue,
+                                          const char *name, struct llmsim_model *model,
+                                          struct llmsim_error *err)
+{
+    struct search search = {.wanted = name};
+    for (size_t i = 0; i < catalogue->n_models; i++)
+        consider_model(&search, i, catalogue->models[i].name);
+    enum llmsim_status status = conclude(&search, "model", catalogue->model_json.path, err);
+    if (status == LLMSIM_OK)
+        *model = catalogue->models[search.found];
+    return status;
+}
+
+/* ---- PTPS ---- */
+
+enum llmsim_status llmsim_catalogue_ptps(const struct llmsim_catalogue *catalogue,
+                                         const char *model, const char *gpu, double *tokens_per_s,
+                                         struct llmsim_error *err)
+{
+    const struct llmsim_json *json = &catalogue->ptps_json;
+    const cJSON *of_model = cJSON_GetObjectItemCaseSensitive(json->root, model);
+    const cJSON *value = cJSON_GetObjectItemCaseSensitive(of_model, gpu);
+    if (value != NULL) {
+        *tokens_per_s = value->valuedouble;
+        return LLMSIM_OK;
+    }
+    struct listing measured = {.n = 0};
+    char list[LISTING_TEXT_MAX];
+    cJSON_ArrayForEach(value, of_model) offer(&measured, value->string, 0);
+    print_listing(&measured, list);
+    return llmsim_fail_at(err, LLMSIM_CATALOGUE, json->path, 0, 0,
+                          "no PTPS for %.127s on %.127s; this model has one on: %s", model, gpu,
+                          measured.n > 0 ? list : "no GPU");
+}
+
+/* ---- writing ---- */
+
+/* The member `"NAME": {…}` in the style of the file. cJSON prints the values: it escapes strings,
+ * gives the fewest digits that read back as the same number, and heeds no locale. */
+static char *print_entry(const struct llmsim_model *model)
+{
+    char *text = NULL, *values[] = {NULL, NULL, NULL};
+    cJSON *items[] = {cJSON_CreateString(model->name), cJSON_CreateNumber(model->model_size_GB),
+                      cJSON_CreateNumber(model->kvc_size_KB)};
+    bool all = true;
+    for (size_t i = 0; i < 3; i++)
+        all =
+            (values[i] = items[i] != NULL ? cJSON_PrintUnformatted(items[i]) : NULL) != NULL && all;
+    if (!all ||
+        asprintf(&text,
+                 "%s: {\n        \"num_hidden_layers\": %u,\n        \"num_heads\": %u,\n"
+                 "        \"model_size_GB\": %s,\n        \"kvc_size_KB\": %s\n    }",
+                 values[0], model->num_hidden_layers, model->num_heads, values[1], values[2]) < 0)
+        text = NULL;
+    for (size_t i = 0; i < 3; i++) {
+        cJSON_free(values[i]);
+        cJSON_Delete(items[i]);
+    }
+    return text;
+}
+
+/* The file's text with the entry in the place of the one that has its name, or after the last one.
+ * All other bytes stay as they are. */
+static char *splice_entry(const struct llmsim_json *json, const char *name, const char *entry)
+{
+    const cJSON *last = json->root->child, *same;
+    struct llmsim_json_span at;
+    const char *before = "", *after = "";
+    char *text = NULL;
+    same = cJSON_GetObjectItemCaseSensitive(json->root, name);
+    while (last != NULL && last->next != NULL)
+        last = last->next;
+    if (same != NULL) {
+        at = llmsim_json_find(json, same);
+    } else if (last != NULL) {
+        at = llmsim_json_find(json, last);
+        at.key = at.end;
+        before = ",\n    ";
+    } else {
+        at = llmsim_json_find(json, json->root);
+        at.key = at.begin + 1;
+        at.end--;
+        before = "\n    ";
+        after = "\n";
+    }
+    if (asprintf(&text, "%.*s%s%s%s%s", (int)at.key, json->text, before, entry, after,
+                 json->text + at.end) < 0)
+        return NULL;
+    return text;
+}
+
+static enum llmsim_status write_text(const char *path, const char *text, struct llmsim_error *err)
+{
+    struct llmsim_output out;
+    enum llmsim_status status = llmsim_output_open(&out, path, LLMSIM_COMPRESS_NONE, err);
+    if (status != LLMSIM_OK)
+        return status;
+    llmsim_output_text(&out, text);
+    status = llmsim_output_finish(&out, err);
+    if (status == LLMSIM_OK)
+        status = llmsim_output_commit(&out, err);
+    llmsim_output_close(&out);
+    return status;
+}
+
+/* Would the catalogue be right with this text? Nothing is written if not. */
+static enum llmsim_status check_models(const char *path, const char *text, struct llmsim_error *err)
+{
+    struct llmsim_json json;
+    struct llmsim_model *models = NULL;
+    size_t n;
+    char *copy = strdup(text);
+    if (copy == NULL)
+        return out_of_memory(err);
+    enum llmsim_status status = llmsim_json_parse(&json, path, copy, strlen(copy), err);
+    if (status != LLMSIM_OK)
+        return status;
+    status = read_models(&json, &models, &n, err);
+    free(models);
+    llmsim_json_fini(&json);
+    return status;
+}
+
+enum llmsim_status llmsim_catalogue_put_model(const char *data_dir,
+                                              const struct llmsim_model *model,
+                                              struct llmsim_error *err)
+{
+    char dir[LLMSIM_ERROR_FILE_MAX];
+    char *entry = NULL, *text = NULL;
+    struct llmsim_json json = {0};
+    enum llmsim_status status = llmsim_catalogue_find_dir(data_dir, dir, sizeof dir, err);
+    if (status == LLMSIM_OK)
+        status = load_object(dir, "model.json", &json, err);
+    if (status != LLMSIM_OK)
+        return status;
+    if ((entry = print_entry(model)) == NULL ||
+        (text = splice_entry(&json, model->name, entry)) == NULL) {
+        status = out_of_memory(err);
+        goto out;
+    }
+    status = check_models(json.path, text, err);
+    if (status == LLMSIM_OK)
+        status = write_text(json.path, text, err);
+out:
+    free(text);
+    free(entry);
+    llmsim_json_fini(&json);
+    return status;
+}
