@@ -42,11 +42,6 @@ struct llmsim_replay_config {
     void *observe_ctx;
 };
 
-/* A row of a table that the program lists: a policy or an engine. */
-struct llmsim_choice {
-    const char *name;
-    const char *help;
-};
 /* The i-th policy or engine; NULL behind the last. */
 LLMSIM_API const struct llmsim_choice *llmsim_policy_choice(size_t i);
 LLMSIM_API const struct llmsim_choice *llmsim_engine_choice(size_t i);

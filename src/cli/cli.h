@@ -116,8 +116,9 @@ struct cli_trace_options {
 #define CLI_TRACE_OPTIONS(type, member)                                                            \
     {.name = "format",                                                                             \
      .argument = "NAME",                                                                           \
-     .kind = CLI_STRING,                                                                           \
-     .help = "trace format (see `llmsim trace info --help`); else found from the header",          \
+     .kind = CLI_CHOICE,                                                                           \
+     .choice = llmsim_trace_format_choice,                                                         \
+     .help = "trace format, where it is not to be found from the header",                          \
      .offset = offsetof(type, member.format)},                                                     \
         {.name = "rate-scale",                                                                     \
          .argument = "X",                                                                          \

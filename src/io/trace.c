@@ -390,7 +390,7 @@ void llmsim_trace_close(struct llmsim_trace *trace)
 void llmsim_trace_get_status(const struct llmsim_trace *trace, struct llmsim_trace_status *status)
 {
     *status = (struct llmsim_trace_status){
-        .format = trace->header.format->name,
+        .format = trace->header.format->choice.name,
         .rows = trace->rows,
         .rejected = trace->rejected,
         .bytes_read = llmsim_input_position(trace->lines.input),

@@ -8,16 +8,14 @@
 
 static const struct llmsim_trace_format formats[] = {
     {
-        .name = "native",
-        .help = "llmsim's own: arrival_s,prompt_tokens,output_tokens and perhaps request_id",
+        .choice = {"native", "arrival_s,prompt_tokens,output_tokens[,request_id]: llmsim's own"},
         .columns = {{"arrival_s", LLMSIM_COLUMN_SECONDS, false},
                     {"prompt_tokens", LLMSIM_COLUMN_PROMPT_TOKENS, false},
                     {"output_tokens", LLMSIM_COLUMN_OUTPUT_TOKENS, false},
                     {"request_id", LLMSIM_COLUMN_REQUEST_ID, true}},
     },
     {
-        .name = "azure",
-        .help = "Azure LLM inference traces: TIMESTAMP,ContextTokens,GeneratedTokens",
+        .choice = {"azure", "TIMESTAMP,ContextTokens,GeneratedTokens: Azure's public traces"},
         .starts_at_first_row = true,
         .columns = {{"TIMESTAMP", LLMSIM_COLUMN_DATE, false},
                     {"ContextTokens", LLMSIM_COLUMN_PROMPT_TOKENS, false},
@@ -26,14 +24,9 @@ static const struct llmsim_trace_format formats[] = {
 };
 #define N_FORMATS (sizeof formats / sizeof *formats)
 
-const char *llmsim_trace_format_name(size_t i)
+const struct llmsim_choice *llmsim_trace_format_choice(size_t i)
 {
-    return i < N_FORMATS ? formats[i].name : NULL;
-}
-
-const char *llmsim_trace_format_help(size_t i)
-{
-    return i < N_FORMATS ? formats[i].help : NULL;
+    return i < N_FORMATS ? &formats[i].choice : NULL;
 }
 
 /* Append to a text that has `capacity` bytes; what does not fit is left out. */
@@ -52,12 +45,12 @@ enum llmsim_status llmsim_trace_format_named(const char *name,
     if (name == NULL)
         return LLMSIM_OK;
     for (size_t i = 0; i < N_FORMATS; i++) {
-        if (strcmp(formats[i].name, name) == 0) {
+        if (strcmp(formats[i].choice.name, name) == 0) {
             *format = &formats[i];
             return LLMSIM_OK;
         }
         append(names, sizeof names, i > 0 ? ", " : "");
-        append(names, sizeof names, formats[i].name);
+        append(names, sizeof names, formats[i].choice.name);
     }
     return llmsim_fail(err, LLMSIM_USAGE, "unknown trace format '%s'; expected one of %s", name,
                        names);
@@ -107,7 +100,7 @@ const char *llmsim_trace_format_expected(const struct llmsim_trace_format *forma
             continue;
         if (format == NULL) {
             append(text, capacity, i > 0 ? " or " : "");
-            append(text, capacity, formats[i].name);
+            append(text, capacity, formats[i].choice.name);
             append(text, capacity, "'s ");
         }
         for (const struct llmsim_trace_column *c = formats[i].columns; c->name != NULL; c++) {

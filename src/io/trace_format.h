@@ -27,8 +27,7 @@ struct llmsim_trace_column {
 #define LLMSIM_FORMAT_MAX_COLUMNS 8
 
 struct llmsim_trace_format {
-    const char *name;
-    const char *help;                                              /* one line */
+    struct llmsim_choice choice;
     bool starts_at_first_row;                                      /* whose arrival is time 0 */
     struct llmsim_trace_column columns[LLMSIM_FORMAT_MAX_COLUMNS]; /* ends with name NULL */
 };
