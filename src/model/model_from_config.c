@@ -485,36 +485,42 @@ static enum llmsim_status complete(const struct llmsim_json *json, struct config
     return LLMSIM_OK;
 }
 
-static enum llmsim_status read_dtype(const struct llmsim_json *json, const char *dtype,
+#define DTYPE_NAMES "bfloat16, float16 or float32"
+
+/* 0: not one of DTYPE_NAMES. */
+static unsigned bytes_of_dtype(const char *name)
+{
+    if (strcmp(name, "bfloat16") == 0 || strcmp(name, "float16") == 0)
+        return 2;
+    return strcmp(name, "float32") == 0 ? 4 : 0;
+}
+
+static enum llmsim_status read_dtype(const struct llmsim_json *json, const char *given,
                                      unsigned *bytes, struct llmsim_error *err)
 {
-    static const struct {
-        const char *name;
-        unsigned bytes;
-    } dtypes[] = {{"bfloat16", 2}, {"float16", 2}, {"float32", 4}};
     static const struct llmsim_json_key keys[] = {
         {.name = "torch_dtype", .also = "dtype", .kind = LLMSIM_JSON_NAME, .optional = true},
         LLMSIM_JSON_KEY_END,
     };
     char name[LLMSIM_MAX_NAME + 1] = "";
-    enum llmsim_status status = LLMSIM_OK;
-    if (dtype != NULL)
-        (void)snprintf(name, sizeof name, "%s", dtype);
-    else
-        status = llmsim_json_read(json, json->root, keys, LLMSIM_JSON_SKIP_UNKNOWN, name, err);
+    if (given != NULL) {
+        *bytes = bytes_of_dtype(given);
+        return *bytes != 0
+                   ? LLMSIM_OK
+                   : llmsim_fail(err, LLMSIM_USAGE, "dtype '%s': expected " DTYPE_NAMES, given);
+    }
+    enum llmsim_status status =
+        llmsim_json_read(json, json->root, keys, LLMSIM_JSON_SKIP_UNKNOWN, name, err);
     if (status != LLMSIM_OK)
         return status;
     if (name[0] == '\0')
         return llmsim_json_fail(json, json->root, err,
-                                "key \"torch_dtype\" is missing, and no dtype was named");
-    for (size_t i = 0; i < sizeof dtypes / sizeof *dtypes; i++)
-        if (strcmp(dtypes[i].name, name) == 0) {
-            *bytes = dtypes[i].bytes;
-            return LLMSIM_OK;
-        }
-    return llmsim_json_fail(json, json->root, err,
-                            "dtype \"%s\" is not known; those that are: bfloat16, float16, float32",
-                            name);
+                                "key \"torch_dtype\" is missing, and no dtype was given");
+    *bytes = bytes_of_dtype(name);
+    if (*bytes == 0)
+        return llmsim_json_fail(json, json->root, err,
+                                "\"torch_dtype\" is \"%s\", expected " DTYPE_NAMES, name);
+    return LLMSIM_OK;
 }
 
 static enum llmsim_status read_name(const struct llmsim_json *json, const char *given,
