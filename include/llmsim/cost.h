@@ -87,11 +87,13 @@ llmsim_cost_decode_run(const struct llmsim_cost *cost, uint32_t n_seqs, uint64_t
     };
 }
 
-/* Time of the first n steps of the run, exactly the sum of their durations (formula 6). */
+/* Time of the first n steps of the run, exactly the sum of their durations (formula 6). n_steps is
+ * at most LLMSIM_MAX_TOKENS, so the count of increments fits 64 bits. */
 static inline llmsim_time llmsim_decode_run_time(struct llmsim_decode_run run, uint64_t n_steps)
 {
-    llmsim_time n = (llmsim_time)n_steps;
-    return n * run.first + (llmsim_time)run.increment * (n * (n - 1) / 2);
+    uint64_t n_increments = n_steps * (n_steps - 1) / 2; /* 0 for no steps, too */
+    return (llmsim_time)n_steps * run.first +
+           (llmsim_time)run.increment * (llmsim_time)n_increments;
 }
 
 /* E2E of a request alone on an idle replica: the denominator of the slowdown. 0 output tokens:

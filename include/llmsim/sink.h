@@ -56,7 +56,7 @@ struct llmsim_gap {
 struct llmsim_step_run {
     uint64_t first_step_id; /* counts all steps from 0 */
     uint64_t n_steps;
-    llmsim_time start;
+    llmsim_time start, end;
     struct llmsim_decode_run durations; /* of one step alone: .first */
     enum llmsim_step_kind kind;
     struct llmsim_step_shape shape; /* of the first step; each later one reads decode_seqs more */

@@ -1,8 +1,8 @@
 /* trace.h: request traces in, and made.
  *
  * A trace is read as a stream of `struct llmsim_request`, in time order, with memory that does not
- * grow with the file. The formats are rows of a table (llmsim_trace_format_choice); a file's format is
- * found from its header, or named. docs/formats.md describes each. */
+ * grow with the file. The formats are rows of a table (llmsim_trace_format_choice); a file's format
+ * is found from its header, or named. docs/formats.md describes each. */
 #ifndef LLMSIM_TRACE_H
 #define LLMSIM_TRACE_H
 
@@ -75,7 +75,7 @@ struct llmsim_trace_reject {
 };
 
 struct llmsim_trace_options {
-    const char *format;             /* a name of llmsim_trace_format_choice, or NULL: from the header */
+    const char *format; /* a name of llmsim_trace_format_choice, or NULL: from the header */
     struct llmsim_ratio rate_scale; /* arrivals this many times as fast; {0, 0} means 1 */
     uint64_t limit;                 /* data rows to read; 0: all */
     /* NULL: the first bad row is an error. Otherwise it is called for each bad row, which is then

@@ -11,6 +11,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "ending_wheel.h"
 #include "run.h"
 
 /* A running request. */
@@ -19,134 +20,132 @@ struct slot {
     int64_t scheduled_ns;
     int64_t first_token_ns;
     uint64_t first_decode_step;
+    uint32_t next; /* in its bucket of the wheel */
+    bool is_running;
 };
-_Static_assert(sizeof(struct slot) == 56, "a slot fits a cache line");
-
-/* When a running request ends, in decode steps of the replica. */
-struct ending {
-    uint64_t step;
-    uint32_t slot;
-};
+_Static_assert(sizeof(struct slot) == 64, "a slot is a cache line");
 
 struct fast_engine {
     struct run *run;
     struct slot *slots;
-    uint32_t *free_slots;   /* a stack: those from n_running on are free */
-    struct ending *endings; /* a 4-ary heap */
+    uint32_t *free_slots; /* a stack: those from n_running on are free */
+    struct ending_wheel wheel;
+    uint32_t *due; /* room to turn a bucket's list round */
     struct llmsim_result *ended;
     uint32_t n_running;
-    bool has_waiting; /* the boundary left somebody waiting */
     llmsim_time now;
     uint64_t decode_step;    /* decode steps done */
     uint64_t context_tokens; /* that the next decode step would read */
     llmsim_time previous_decode_end;
     struct llmsim_gap *gaps; /* prefill steps since the last decode step */
     size_t n_gaps;
+    /* Reused, because most of their members never change. */
+    struct llmsim_step_run prefill_step, decode_steps;
     uint64_t n_ended, n_output_tokens;
 };
 
-#define WAYS 4
-
-static void push_ending(struct fast_engine *e, struct ending ending)
-{
-    size_t i = e->n_running;
-    for (; i > 0 && ending.step < e->endings[(i - 1) / WAYS].step; i = (i - 1) / WAYS)
-        e->endings[i] = e->endings[(i - 1) / WAYS];
-    e->endings[i] = ending;
-}
-
-/* Remove the first of n endings. */
-static void pop_ending(struct ending *endings, size_t n)
-{
-    struct ending last = endings[n - 1];
-    size_t hole = 0;
-    for (size_t child; (child = WAYS * hole + 1) < n - 1;) {
-        size_t end = child + WAYS < n - 1 ? child + WAYS : n - 1;
-        size_t least = child;
-        while (++child < end)
-            if (endings[child].step < endings[least].step)
-                least = child;
-        if (endings[least].step >= last.step)
-            break;
-        endings[hole] = endings[least];
-        hole = least;
-    }
-    endings[hole] = last;
-}
-
 /* The waiting queue is the part of the trace that has arrived: nothing is copied. */
-static const struct llmsim_request *waiting_head(void *queue)
+static const struct llmsim_request *waiting_head(struct fast_engine *e)
 {
-    struct fast_engine *e = queue;
     const struct llmsim_request *head = llmsim_arrivals_head(&e->run->arrivals);
     if (head == NULL || head->arrival_ns > (int64_t)(e->now >> LLMSIM_TIME_FRACTION_BITS))
         return NULL;
     return head;
 }
 
-static void waiting_take(void *queue)
+static const struct llmsim_request *waiting_take(void *queue)
 {
     struct fast_engine *e = queue;
     llmsim_arrivals_take(&e->run->arrivals);
+    return waiting_head(e);
 }
 
+/* Member by member: clearing a whole struct first costs as much as a tenth of the request. */
 static void put_ended(struct fast_engine *e, const struct slot *slot, size_t i)
 {
-    e->ended[i] = (struct llmsim_result){
-        .request = slot->request,
-        .outcome = LLMSIM_OUTCOME_COMPLETED,
-        .scheduled_ns = slot->scheduled_ns,
-        .first_token_ns = slot->first_token_ns,
-        .end_ns = llmsim_time_to_ns(e->now),
-        .first_decode_step = slot->first_decode_step,
-    };
+    struct llmsim_result *r = &e->ended[i];
+    r->request = slot->request;
+    r->outcome = LLMSIM_OUTCOME_COMPLETED;
+    r->preemptions = 0;
+    r->scheduled_ns = slot->scheduled_ns;
+    r->first_token_ns = slot->first_token_ns;
+    r->end_ns = llmsim_time_to_ns(e->now);
+    r->token_ns = NULL;
+    r->first_decode_step = slot->first_decode_step;
     e->n_output_tokens += slot->request.output_tokens;
+}
+
+/* Tell the sinks of steps whose number, durations and shape are set, and move on to their end. */
+static enum llmsim_status take_steps(struct fast_engine *e, struct llmsim_step_run *steps)
+{
+    steps->first_step_id = e->run->totals.n_steps;
+    steps->start = e->now;
+    steps->end = e->now + llmsim_decode_run_time(steps->durations, steps->n_steps);
+    e->now = steps->end;
+    return llmsim_run_steps(e->run, steps);
+}
+
+/* The decode step, counted from 1, that makes the slot's last token. */
+static uint64_t ending_step(const struct slot *slot)
+{
+    return slot->first_decode_step + slot->request.output_tokens - 1;
+}
+
+/* A request joins the running set, with its first token. */
+static void start_decoding(struct fast_engine *e, const struct slot *slot)
+{
+    uint32_t index = e->free_slots[e->n_running++];
+    e->slots[index] = *slot;
+    e->slots[index].next = llmsim_wheel_put(&e->wheel, ending_step(slot), index);
+    e->context_tokens += (uint64_t)slot->request.prompt_tokens + 1;
 }
 
 /* A step that processes the prompts of the admitted requests. */
 static enum llmsim_status prefill(struct fast_engine *e)
 {
     const struct boundary *b = &e->run->boundary;
-    struct llmsim_step_run step = {
-        .first_step_id = e->run->totals.n_steps,
-        .n_steps = 1,
-        .start = e->now,
-        .kind = LLMSIM_STEP_PREFILL,
-        .shape = {.prefill_tokens = b->prefill_tokens, .prefill_seqs = b->n_admitted},
-    };
-    step.durations.first = llmsim_cost_step(&e->run->config->cost, &step.shape);
+    struct llmsim_step_run *step = &e->prefill_step;
+    step->shape.prefill_tokens = b->prefill_tokens;
+    step->shape.prefill_seqs = b->n_admitted;
+    step->durations.first = llmsim_cost_step(&e->run->config->cost, &step->shape);
     int64_t start_ns = llmsim_time_to_ns(e->now);
-    e->now += step.durations.first;
+    enum llmsim_status status = take_steps(e, step);
     int64_t end_ns = llmsim_time_to_ns(e->now);
     uint32_t n_before = e->n_running;
     size_t n_ended = 0;
     for (size_t i = 0; i < b->n_admitted; i++) {
-        struct slot slot = {b->admitted[i], start_ns, end_ns, e->decode_step};
-        if (slot.request.output_tokens <= 1) {
+        struct slot slot = {.request = b->admitted[i],
+                            .scheduled_ns = start_ns,
+                            .first_token_ns = end_ns,
+                            .first_decode_step = e->decode_step,
+                            .is_running = true};
+        if (slot.request.output_tokens > 1)
+            start_decoding(e, &slot);
+        else
             put_ended(e, &slot, n_ended++);
-            continue;
-        }
-        uint32_t index = e->free_slots[e->n_running];
-        e->slots[index] = slot;
-        push_ending(e, (struct ending){e->decode_step + slot.request.output_tokens - 1, index});
-        e->n_running++;
-        e->context_tokens += (uint64_t)slot.request.prompt_tokens + 1;
     }
     if (e->n_running > n_before)
         e->gaps[e->n_gaps++] = (struct llmsim_gap){e->now, e->n_running - n_before};
-    enum llmsim_status status = llmsim_run_steps(e->run, &step);
+    if (n_ended == 0 || status != LLMSIM_OK)
+        return status;
     e->n_ended += n_ended;
-    return status == LLMSIM_OK ? llmsim_run_end_requests(e->run, e->ended, n_ended) : status;
+    return llmsim_run_end_requests(e->run, e->ended, n_ended);
+}
+
+/* The compiler's own conversion is a library call. `time` is not negative. */
+static double to_double(llmsim_time time)
+{
+    return (double)(int64_t)(time >> 32) * 4294967296.0 + (double)(uint32_t)time;
 }
 
 /* The least number of steps, from 1 on, that takes at least `time`: the inverse of formula 6 in
  * floating point, then put right in integers. Costs one square root. */
 static uint64_t steps_to_reach(struct llmsim_decode_run run, llmsim_time time)
 {
-    double increment = (double)run.increment, target = (double)time;
-    double b = (double)run.first - increment / 2;
-    double guess = ceil(2 * target / (b + sqrt(b * b + 2 * increment * target)));
-    uint64_t n = guess >= 1 ? (uint64_t)guess : 1;
+    double increment = (double)run.increment, target = to_double(time);
+    double b = to_double(run.first) - increment / 2;
+    double guess = 2 * target / (b + sqrt(b * b + 2 * increment * target));
+    uint64_t n = (uint64_t)guess + 1;
     while (llmsim_decode_run_time(run, n) < time)
         n++;
     while (n > 1 && llmsim_decode_run_time(run, n - 1) >= time)
@@ -154,18 +153,28 @@ static uint64_t steps_to_reach(struct llmsim_decode_run run, llmsim_time time)
     return n;
 }
 
-/* Report and remove the requests whose last decode step this was. */
+/* Report and remove the requests whose last decode step this was. The bucket may hold others that
+ * end a turn of the wheel later; they go back. */
 static enum llmsim_status end_requests(struct fast_engine *e)
 {
-    size_t n_ended = 0;
-    while (e->n_running > 0 && e->endings[0].step == e->decode_step) {
-        uint32_t index = e->endings[0].slot;
-        pop_ending(e->endings, e->n_running);
+    size_t n_due = 0, n_ended = 0;
+    for (uint32_t i = llmsim_wheel_take(&e->wheel, e->decode_step); i != LLMSIM_NO_SLOT;
+         i = e->slots[i].next)
+        e->due[n_due++] = i;
+    while (n_due > 0) { /* in the order in which they were put */
+        uint32_t index = e->due[--n_due];
+        struct slot *slot = &e->slots[index];
+        if (ending_step(slot) != e->decode_step) {
+            slot->next = llmsim_wheel_put(&e->wheel, e->decode_step, index);
+            continue;
+        }
+        slot->is_running = false;
         e->free_slots[--e->n_running] = index;
-        const struct llmsim_request *request = &e->slots[index].request;
-        e->context_tokens -= (uint64_t)request->prompt_tokens + request->output_tokens;
-        put_ended(e, &e->slots[index], n_ended++);
+        e->context_tokens -= (uint64_t)slot->request.prompt_tokens + slot->request.output_tokens;
+        put_ended(e, slot, n_ended++);
     }
+    if (n_ended == 0)
+        return LLMSIM_OK;
     e->n_ended += n_ended;
     return llmsim_run_end_requests(e->run, e->ended, n_ended);
 }
@@ -173,37 +182,35 @@ static enum llmsim_status end_requests(struct fast_engine *e)
 /* Decode steps of the whole running set, up to the next change of it. */
 static enum llmsim_status decode(struct fast_engine *e)
 {
-    struct llmsim_step_run steps = {
-        .first_step_id = e->run->totals.n_steps,
-        .n_steps = e->endings[0].step - e->decode_step,
-        .start = e->now,
-        .durations = llmsim_cost_decode_run(&e->run->config->cost, e->n_running, e->context_tokens),
-        .kind = LLMSIM_STEP_DECODE,
-        .shape = {.decode_seqs = e->n_running, .context_tokens = e->context_tokens},
-        .previous_decode_end = e->previous_decode_end,
-        .gaps = e->gaps,
-        .n_gaps = e->n_gaps,
-    };
-    llmsim_time end = llmsim_step_run_end(&steps);
+    struct llmsim_step_run *steps = &e->decode_steps;
+    steps->durations =
+        llmsim_cost_decode_run(&e->run->config->cost, e->n_running, e->context_tokens);
+    steps->shape.decode_seqs = e->n_running;
+    steps->shape.context_tokens = e->context_tokens;
+    steps->previous_decode_end = e->previous_decode_end;
+    steps->n_gaps = e->n_gaps;
+    steps->n_steps = llmsim_wheel_distance(&e->wheel, e->decode_step);
+
     const struct llmsim_request *next = NULL;
-    if (!e->has_waiting && e->run->policy->admits(&e->run->boundary))
+    if (e->run->boundary.head == NULL && e->run->policy->admits(&e->run->boundary))
         next = llmsim_arrivals_head(&e->run->arrivals);
-    if (next != NULL && llmsim_time_from_ns(next->arrival_ns) < end) {
-        steps.n_steps =
-            steps_to_reach(steps.durations, llmsim_time_from_ns(next->arrival_ns) - e->now);
-        end = llmsim_step_run_end(&steps);
+    if (next != NULL) {
+        llmsim_time until_next = llmsim_time_from_ns(next->arrival_ns) - e->now;
+        if (until_next < llmsim_decode_run_time(steps->durations, steps->n_steps))
+            steps->n_steps = steps_to_reach(steps->durations, until_next);
     }
-    e->now = end;
-    e->previous_decode_end = end;
+    enum llmsim_status status = take_steps(e, steps);
+    e->previous_decode_end = e->now;
     e->n_gaps = 0;
-    e->decode_step += steps.n_steps;
-    e->context_tokens += steps.n_steps * e->n_running;
-    enum llmsim_status status = llmsim_run_steps(e->run, &steps);
+    e->decode_step += steps->n_steps;
+    e->context_tokens += steps->n_steps * e->n_running;
     return status == LLMSIM_OK ? end_requests(e) : status;
 }
 
-static enum llmsim_status observe(struct fast_engine *e)
+static enum llmsim_status observe(const struct fast_engine *e)
 {
+    if (e->run->config->observe == NULL)
+        return LLMSIM_OK;
     return llmsim_run_observe(e->run, &(struct llmsim_observation){
                                           .now = e->now,
                                           .n_arrived = e->run->arrivals.n_taken,
@@ -220,8 +227,8 @@ static enum llmsim_status run_boundaries(struct fast_engine *e)
     enum llmsim_status status = LLMSIM_OK;
     while (status == LLMSIM_OK) {
         b->n_running = e->n_running;
+        b->head = waiting_head(e);
         e->run->policy->form(b);
-        e->has_waiting = waiting_head(e) != NULL;
         if (b->n_admitted > 0) {
             status = prefill(e);
         } else if (b->decodes) {
@@ -243,9 +250,10 @@ static uint64_t oldest_decode_step(const void *engine)
 {
     const struct fast_engine *e = engine;
     uint64_t oldest = e->decode_step;
-    for (size_t i = 0; i < e->n_running; i++) {
-        const struct slot *slot = &e->slots[e->endings[i].slot];
-        oldest = slot->first_decode_step < oldest ? slot->first_decode_step : oldest;
+    for (size_t i = 0; i < e->run->config->max_num_seqs; i++) {
+        const struct slot *slot = &e->slots[i];
+        if (slot->is_running && slot->first_decode_step < oldest)
+            oldest = slot->first_decode_step;
     }
     return oldest;
 }
@@ -255,16 +263,20 @@ static enum llmsim_status run_fast_engine(struct run *run)
     size_t n = run->config->max_num_seqs;
     struct fast_engine e = {
         .run = run,
-        .slots = malloc(n * sizeof *e.slots),
+        .slots = calloc(n, sizeof *e.slots),
         .free_slots = malloc(n * sizeof *e.free_slots),
-        .endings = malloc(n * sizeof *e.endings),
+        .due = malloc(n * sizeof *e.due),
         .ended = malloc(n * sizeof *e.ended),
         .gaps = malloc(n * sizeof *e.gaps),
+        .prefill_step = {.kind = LLMSIM_STEP_PREFILL, .n_steps = 1},
+        .decode_steps = {.kind = LLMSIM_STEP_DECODE},
     };
-    run->boundary.waiting = (struct waiting){waiting_head, waiting_take, &e};
+    e.decode_steps.gaps = e.gaps;
+    run->boundary.take = waiting_take;
+    run->boundary.queue = &e;
     struct llmsim_run_view view = {&e, oldest_decode_step};
     enum llmsim_status status = LLMSIM_OK;
-    if (e.slots == NULL || e.free_slots == NULL || e.endings == NULL || e.ended == NULL ||
+    if (e.slots == NULL || e.free_slots == NULL || e.due == NULL || e.ended == NULL ||
         e.gaps == NULL)
         status = llmsim_fail(run->err, LLMSIM_RUN_FAILED, "out of memory");
     for (size_t i = 0; status == LLMSIM_OK && i < n; i++)
@@ -275,7 +287,7 @@ static enum llmsim_status run_fast_engine(struct run *run)
         status = run_boundaries(&e);
     free(e.slots);
     free(e.free_slots);
-    free(e.endings);
+    free(e.due);
     free(e.ended);
     free(e.gaps);
     return status;

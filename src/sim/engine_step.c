@@ -41,18 +41,18 @@ struct step_engine {
     uint64_t n_arrived, n_ended, n_output_tokens;
 };
 
-static const struct llmsim_request *fifo_head(void *self)
+static const struct llmsim_request *fifo_head(const struct fifo *fifo)
 {
-    struct fifo *fifo = self;
     return fifo->n > 0 ? &fifo->ring[fifo->head] : NULL;
 }
 
-static void fifo_take(void *self)
+static const struct llmsim_request *fifo_take(void *self)
 {
     struct fifo *fifo = self;
     assert(fifo->n > 0);
     fifo->head = (fifo->head + 1) % fifo->capacity;
     fifo->n--;
+    return fifo_head(fifo);
 }
 
 static enum llmsim_status fifo_put(struct fifo *fifo, const struct llmsim_request *request,
@@ -77,6 +77,7 @@ static enum llmsim_status start_step(struct step_engine *e)
 {
     struct boundary *b = &e->run->boundary;
     b->n_running = (uint32_t)e->n_running;
+    b->head = fifo_head(&e->fifo);
     e->run->policy->form(b);
     if (b->n_admitted == 0 && !b->decodes)
         return LLMSIM_OK;
@@ -101,11 +102,11 @@ static enum llmsim_status start_step(struct step_engine *e)
         .shape = shape,
         .previous_decode_end = e->previous_decode_end,
     };
+    e->step.end = e->now + e->step.durations.first;
     assert(!e->in_step); /* a replica is never in two steps at once */
     e->in_step = true;
     return llmsim_event_queue_push(
-        &e->queue, (struct event){.time = e->now + e->step.durations.first, .kind = EVENT_STEP_END},
-        e->run->err);
+        &e->queue, (struct event){.time = e->step.end, .kind = EVENT_STEP_END}, e->run->err);
 }
 
 static enum llmsim_status put_token(struct step_engine *e, struct active *a)
@@ -233,7 +234,8 @@ static enum llmsim_status run_step_engine(struct run *run)
         .ended = malloc(n * sizeof *e.ended),
         .ended_tokens = malloc(n * sizeof *e.ended_tokens),
     };
-    run->boundary.waiting = (struct waiting){fifo_head, fifo_take, &e.fifo};
+    run->boundary.take = fifo_take;
+    run->boundary.queue = &e.fifo;
     struct llmsim_run_view view = {.engine = &e};
     enum llmsim_status status = LLMSIM_OK;
     if (e.active == NULL || e.gaps == NULL || e.ended == NULL || e.ended_tokens == NULL)

@@ -25,15 +25,13 @@ void llmsim_policy_prefill_or_decode(struct boundary *b)
 {
     b->n_admitted = 0;
     b->prefill_tokens = 0;
-    const struct llmsim_request *head;
-    while (b->n_running + b->n_admitted < b->max_num_seqs &&
-           (head = b->waiting.head(b->waiting.queue)) != NULL) {
-        uint64_t tokens = b->prefill_tokens + head->prompt_tokens;
+    while (b->head != NULL && b->n_running + b->n_admitted < b->max_num_seqs) {
+        uint64_t tokens = b->prefill_tokens + b->head->prompt_tokens;
         if (tokens > b->max_num_batched_tokens && b->n_admitted > 0)
             break;
-        b->admitted[b->n_admitted++] = *head;
+        b->admitted[b->n_admitted++] = *b->head;
         b->prefill_tokens = tokens;
-        b->waiting.take(b->waiting.queue);
+        b->head = b->take(b->queue);
     }
     b->decodes = b->n_admitted == 0 && b->n_running > 0;
 }

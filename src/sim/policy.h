@@ -11,16 +11,13 @@
 
 #include "llmsim/replay.h"
 
-/* The waiting queue as a policy sees it: its head, NULL where nobody waits. */
-struct waiting {
-    const struct llmsim_request *(*head)(void *queue);
-    void (*take)(void *queue);
-    void *queue;
-};
-
 /* What is known at a step boundary, and, once `form` has run, the next step. */
 struct boundary {
-    struct waiting waiting;
+    /* The head of the waiting queue, NULL where nobody waits. `take` removes it and returns the
+     * next, which the policy puts here. */
+    const struct llmsim_request *head;
+    const struct llmsim_request *(*take)(void *queue);
+    void *queue;
     uint32_t max_num_seqs;
     uint32_t max_num_batched_tokens;
     uint32_t n_running;

@@ -63,7 +63,7 @@ enum llmsim_status llmsim_run_steps(struct run *run, const struct llmsim_step_ru
         run->totals.n_decode_steps += steps->n_steps;
     if (steps->shape.prefill_seqs > 0)
         run->totals.n_prefill_steps += steps->n_steps;
-    if (steps->start > MAX_TIME || llmsim_step_run_end(steps) > MAX_TIME)
+    if (steps->end > MAX_TIME)
         return llmsim_fail(run->err, LLMSIM_RUN_FAILED,
                            "simulated time passed 146 years at step %llu",
                            (unsigned long long)steps->first_step_id);
@@ -107,6 +107,15 @@ static int compare_ids(const void *left, const void *right, void *ctx)
     return (a->row > b->row) - (a->row < b->row);
 }
 
+/* As a rule they are: engines report requests of one time in the order of admission. */
+static bool is_sorted(const struct llmsim_result *results, size_t n, struct llmsim_source *source)
+{
+    for (size_t i = 1; i < n; i++)
+        if (compare_ids(&results[i - 1], &results[i], source) > 0)
+            return false;
+    return true;
+}
+
 static enum llmsim_status end_request(struct run *run, struct llmsim_result *result)
 {
     const struct llmsim_source *source = &run->source;
@@ -144,7 +153,7 @@ static enum llmsim_status end_request(struct run *run, struct llmsim_result *res
 enum llmsim_status llmsim_run_end_requests(struct run *run, struct llmsim_result *results, size_t n)
 {
     enum llmsim_status status = LLMSIM_OK;
-    if (n > 1)
+    if (!is_sorted(results, n, &run->source))
         qsort_r(results, n, sizeof *results, compare_ids, &run->source);
     for (size_t i = 0; i < n && status == LLMSIM_OK; i++)
         status = end_request(run, &results[i]);

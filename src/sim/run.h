@@ -34,10 +34,4 @@ enum llmsim_status llmsim_run_end_requests(struct run *run, struct llmsim_result
                                            size_t n);
 enum llmsim_status llmsim_run_observe(struct run *run, const struct llmsim_observation *o);
 
-/* The end of a step run: formula 6. */
-static inline llmsim_time llmsim_step_run_end(const struct llmsim_step_run *steps)
-{
-    return steps->start + llmsim_decode_run_time(steps->durations, steps->n_steps);
-}
-
 #endif

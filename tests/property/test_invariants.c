@@ -37,7 +37,7 @@ static void check_steps(const struct collected *c, const struct llmsim_replay_co
         const struct llmsim_step_run *s = &c->steps[i];
         cr_assert_eq(s->first_step_id, i);
         cr_assert(s->start >= free_at, "step %zu starts before the one ahead of it has ended", i);
-        free_at = s->start + s->durations.first;
+        free_at = s->end;
         cr_assert_leq(s->shape.decode_seqs, config->max_num_seqs);
         cr_assert_leq(s->shape.prefill_seqs, config->max_num_seqs);
         if (s->shape.prefill_seqs > 1)

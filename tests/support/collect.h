@@ -59,6 +59,7 @@ static inline enum llmsim_status collect_steps(void *self, const struct llmsim_s
         step.n_steps = 1;
         step.start += llmsim_decode_run_time(run->durations, i);
         step.durations.first += (llmsim_time)run->durations.increment * (llmsim_time)i;
+        step.end = step.start + step.durations.first;
         step.shape.context_tokens += i * run->shape.decode_seqs;
         step.gaps = NULL;
         c->steps = collect_grow(c->steps, c->n_steps, sizeof *c->steps);
@@ -66,8 +67,7 @@ static inline enum llmsim_status collect_steps(void *self, const struct llmsim_s
         if (step.shape.decode_seqs > 0) {
             c->decode_end_ns =
                 collect_grow(c->decode_end_ns, c->n_decode_steps, sizeof *c->decode_end_ns);
-            c->decode_end_ns[c->n_decode_steps++] =
-                llmsim_time_to_ns(step.start + step.durations.first);
+            c->decode_end_ns[c->n_decode_steps++] = llmsim_time_to_ns(step.end);
         }
     }
     return LLMSIM_OK;

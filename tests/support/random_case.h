@@ -31,7 +31,8 @@ static inline struct llmsim_cost case_cost(uint64_t *state, bool is_round)
     return (struct llmsim_cost){
         .model = &llmsim_cost_models[0],
         .prefill_per_token = unit * case_random(state, 20 * spread),
-        .decode_any_batch = {.base = (llmsim_time)unit * (llmsim_time)case_random(state, 300 * spread),
+        .decode_any_batch = {.base =
+                                 (llmsim_time)unit * (llmsim_time)case_random(state, 300 * spread),
                              .per_context_token = unit * case_random(state, 3 * spread)},
     };
 }

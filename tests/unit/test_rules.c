@@ -25,7 +25,8 @@ struct rule {
     uint64_t order[MAX_ROWS]; /* rows in order of completion */
 };
 
-static void check_row(const struct row *row, const struct collected_request *got, const char *engine)
+static void check_row(const struct row *row, const struct collected_request *got,
+                      const char *engine)
 {
     const struct llmsim_result *r = &got->result;
     cr_assert_eq(r->outcome, LLMSIM_OUTCOME_COMPLETED);
@@ -90,19 +91,19 @@ Test(rules, zero_output_tokens)
 /* Rule 1: with one output token the request ends with its prefill, so E2E is TTFT. */
 Test(rules, one_output_token)
 {
-    check(&(struct rule){
-        .n_rows = 1, .n_steps = 1, .rows = {{7, 20, 1, 7, {27}, 27}}, .order = {0}});
+    check(
+        &(struct rule){.n_rows = 1, .n_steps = 1, .rows = {{7, 20, 1, 7, {27}, 27}}, .order = {0}});
 }
 
 /* Rule 2: a request that arrives during a step waits to its end; here the prefill 0-100, then its
  * own prefill 100-130 while the first one's decode pauses, then both decode: 10 + 101 + 31. */
 Test(rules, arrival_during_a_step_waits)
 {
-    check(&(struct rule){
-        .n_rows = 2,
-        .n_steps = 3,
-        .rows = {{0, 100, 2, 0, {100, 272}, 272}, {1, 30, 2, 100, {130, 272}, 272}},
-        .order = {0, 1}});
+    check(
+        &(struct rule){.n_rows = 2,
+                       .n_steps = 3,
+                       .rows = {{0, 100, 2, 0, {100, 272}, 272}, {1, 30, 2, 100, {130, 272}, 272}},
+                       .order = {0, 1}});
 }
 
 /* Rule 2: an arrival at the very end of a step is seen before the next is formed. Decode step of
@@ -220,17 +221,16 @@ Test(rules, static_batches)
 /* Rule 5, static: both limits of rule 4 bound the batch. */
 Test(rules, static_limits)
 {
-    check(&(struct rule){
-        .policy = "static",
-        .max_num_seqs = 2,
-        .max_num_batched_tokens = 25,
-        .n_rows = 4,
-        .n_steps = 3,
-        .rows = {{0, 10, 1, 0, {20}, 20},
-                 {0, 10, 1, 0, {20}, 20},
-                 {0, 10, 1, 20, {30}, 30},
-                 {0, 20, 1, 30, {50}, 50}},
-        .order = {0, 1, 2, 3}});
+    check(&(struct rule){.policy = "static",
+                         .max_num_seqs = 2,
+                         .max_num_batched_tokens = 25,
+                         .n_rows = 4,
+                         .n_steps = 3,
+                         .rows = {{0, 10, 1, 0, {20}, 20},
+                                  {0, 10, 1, 0, {20}, 20},
+                                  {0, 10, 1, 20, {30}, 30},
+                                  {0, 20, 1, 30, {50}, 50}},
+                         .order = {0, 1, 2, 3}});
 }
 
 /* Rule 5, continuous: two prefill steps in a row while decodes pause; all three decode together:

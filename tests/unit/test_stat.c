@@ -25,7 +25,8 @@ Test(stat, empty)
     llmsim_stat_fini(&s);
 }
 
-/* Linear interpolation at p(n - 1), worked out by hand: of 10, 20, 30, 40 the rank of p90 is 2.7. */
+/* Linear interpolation at p(n - 1), worked out by hand: of 10, 20, 30, 40 the rank of p90 is 2.7.
+ */
 Test(stat, interpolates)
 {
     struct llmsim_stat s;
@@ -91,9 +92,8 @@ Test(stat, progression_equals_its_values)
             first += llmsim_time_from_ns((int64_t)1 << 45);
         llmsim_stat_count_progression(&by_run, first, increment, n, weight);
         for (uint64_t j = 0; j < n; j++)
-            llmsim_stat_count_progression(&by_value,
-                                          first + (llmsim_time)increment * (llmsim_time)j, 0, 1,
-                                          weight);
+            llmsim_stat_count_progression(
+                &by_value, first + (llmsim_time)increment * (llmsim_time)j, 0, 1, weight);
         cr_assert_eq(by_run.n, by_value.n);
         cr_assert_arr_eq(by_run.counts, by_value.counts,
                          LLMSIM_STAT_BUCKETS * sizeof *by_run.counts);
