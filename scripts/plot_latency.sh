@@ -50,17 +50,26 @@ distribution() { # NAME
         }' >>"$work/vars.gp"
 }
 
+# A run with --compress zst left FILE.zst.
+for file in requests.csv tokens.csv; do
+    if [ -e "$dir/$file.zst" ]; then
+        zstd -qdc "$dir/$file.zst" >"$work/$file"
+    elif [ -e "$dir/$file" ]; then
+        ln -s "$(realpath "$dir/$file")" "$work/$file"
+    fi
+done
+
 # Commas inside a quoted request_id only move the other fields to the right.
-awk -F, -v k="$(stride "$dir/requests.csv")" '
+awk -F, -v k="$(stride "$work/requests.csv")" '
     NR == 1 { n = NF; next }
     NR % k == 0 && $(7 + NF - n) != "" { print $(2 + NF - n), $(7 + NF - n) }
-    ' "$dir/requests.csv" >"$work/arrivals"
+    ' "$work/requests.csv" >"$work/arrivals"
 cut -d' ' -f2 "$work/arrivals" | distribution ttft
 
-if [ -e "$dir/tokens.csv" ]; then
-    awk -F, -v k="$(stride "$dir/tokens.csv")" '
+if [ -e "$work/tokens.csv" ]; then
+    awk -F, -v k="$(stride "$work/tokens.csv")" '
         NR == 1 { n = NF; next }
-        NR % k == 0 && $(2 + NF - n) > 0 { print $(4 + NF - n) }' "$dir/tokens.csv"
+        NR % k == 0 && $(2 + NF - n) > 0 { print $(4 + NF - n) }' "$work/tokens.csv"
 fi | distribution itl
 
 # Arrivals in the unit that suits how long the trace is.

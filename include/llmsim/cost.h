@@ -81,10 +81,10 @@ static inline struct llmsim_decode_run
 llmsim_cost_decode_run(const struct llmsim_cost *cost, uint32_t n_seqs, uint64_t context_tokens)
 {
     struct llmsim_decode_cost d = cost->model->decode(cost, n_seqs);
-    return (struct llmsim_decode_run){
-        .first = d.base + (llmsim_time)d.per_context_token * (llmsim_time)context_tokens,
-        .increment = d.per_context_token * n_seqs,
-    };
+    struct llmsim_decode_run run;
+    run.first = d.base + (llmsim_time)d.per_context_token * (llmsim_time)context_tokens;
+    run.increment = d.per_context_token * n_seqs;
+    return run;
 }
 
 /* Time of the first n steps of the run, exactly the sum of their durations (formula 6). n_steps is

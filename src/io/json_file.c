@@ -194,10 +194,23 @@ static enum llmsim_status check_repeated_keys_below(const struct llmsim_json *js
     return status;
 }
 
+/* Where a key should begin but something else does, cJSON stops one byte after that. */
+static size_t back_to_key(const char *text, size_t at)
+{
+    size_t before = at > 0 ? at - 1 : 0;
+    if ((unsigned char)text[before] <= ' ' || text[before] == '"')
+        return at;
+    while (before > 0 && (unsigned char)text[before - 1] <= ' ')
+        before--;
+    bool expects_key = before > 0 && strchr("{,", text[before - 1]) != NULL;
+    return expects_key ? at - 1 : at;
+}
+
 static enum llmsim_status fail_syntax(const struct llmsim_json *json, size_t at,
                                       struct llmsim_error *err)
 {
     uint64_t line, column;
+    at = back_to_key(json->text, at);
     find_line(json->text, at, &line, &column);
     const char *p = json->text + at;
     if (*p == '\0')

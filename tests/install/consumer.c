@@ -1,6 +1,7 @@
 /* consumer.c: a program outside the tree that uses the installed library: three requests through a
  * replica. Compiled as C and as C++. usage: consumer MODEL GPU */
 #include <stdio.h>
+#include <string.h>
 
 #include "llmsim/llmsim.h"
 
@@ -46,7 +47,8 @@ static enum llmsim_status run(const char *model_name, const char *gpu_name,
     struct llmsim_source source = llmsim_source_from_array(&cursor);
     struct llmsim_sink_ops ops = {"print", NULL, NULL, NULL, print_request, NULL};
     struct llmsim_sink sink = {&ops, NULL};
-    struct llmsim_replay_config config = {};
+    struct llmsim_replay_config config;
+    memset(&config, 0, sizeof config);
     config.max_num_seqs = 256;
     config.max_num_batched_tokens = 8192;
     enum llmsim_status status = open_cost(model_name, gpu_name, &config.cost, err);

@@ -51,4 +51,19 @@ static inline char *read_text(const char *dir, const char *name, size_t *length)
     return text;
 }
 
+/* Make DIR/NAME of `length` bytes. */
+static inline void write_bytes(const char *dir, const char *name, const char *bytes, size_t length)
+{
+    char path[512];
+    (void)snprintf(path, sizeof path, "%s/%s", dir, name);
+    FILE *f = fopen(path, "wb");
+    if (f == NULL || fwrite(bytes, 1, length, f) != length || fclose(f) != 0)
+        abort();
+}
+
+static inline void write_text(const char *dir, const char *name, const char *text)
+{
+    write_bytes(dir, name, text, strlen(text));
+}
+
 #endif
