@@ -66,7 +66,8 @@ static inline char *llmsim_put_ns(char *p, int64_t ns)
     }
     uint64_t seconds = u / 1000000000u;
     uint32_t fraction = (uint32_t)(u % 1000000000u);
-    p = llmsim_put_u64(p, seconds);
+    /* Under three years, as a rule: said here so that no call is needed. */
+    p = seconds < 100000000u ? llmsim_put_small(p, (uint32_t)seconds) : llmsim_put_u64(p, seconds);
     p[0] = '.';
     p[1] = (char)('0' + fraction / 100000000u);
     return llmsim_put_8digits(p + 2, fraction % 100000000u);

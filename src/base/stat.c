@@ -66,27 +66,53 @@ void llmsim_stat_add(struct llmsim_stat *stat, uint64_t value)
     stat->max = value > stat->max ? value : stat->max;
 }
 
+/* Values of one octave, whose buckets all have the same width, wider than the increment. Where one
+ * bucket ends, the next value is `over` past the border; the next bucket then holds width/increment
+ * values, rounded down or up, and hands on its own remainder: Bresenham's line, without a division
+ * a bucket. Returns how many values it has counted, up to the end of the octave. */
+static uint64_t count_octave(uint64_t *counts, unsigned bucket, uint64_t to_border, uint64_t width,
+                             uint64_t increment, uint64_t n, uint64_t weight)
+{
+    uint64_t counted = (to_border + increment - 1) / increment;
+    if (counted >= n) {
+        counts[bucket] += n * weight;
+        return n;
+    }
+    counts[bucket++] += counted * weight;
+    uint64_t over = counted * increment - to_border;
+    uint64_t quotient = width / increment, remainder = width % increment;
+    for (; bucket % (1u << SUB_BITS) != 0 && counted < n; bucket++) {
+        bool one_more = over < remainder;
+        uint64_t in_bucket = quotient + one_more;
+        over = over - remainder + (one_more ? increment : 0);
+        in_bucket = in_bucket < n - counted ? in_bucket : n - counted;
+        counts[bucket] += in_bucket * weight;
+        counted += in_bucket;
+    }
+    return counted;
+}
+
 void llmsim_stat_count_progression(struct llmsim_stat *stat, llmsim_time first, uint64_t increment,
                                    uint64_t n, uint64_t weight)
 {
     llmsim_time value = first;
     stat->n += n * weight;
     while (n > 0) {
-        unsigned bucket = bucket_of((uint64_t)(value >> LLMSIM_TIME_FRACTION_BITS));
-        uint64_t end_ns = bucket_floor(bucket) + (1ull << bucket_shift(bucket));
-        uint64_t in_bucket = n;
-        /* Values before the bucket's end: the quotient rounded up. Short of 1000 s the distance
-         * fits 64 bits, whose division is several times as fast. */
-        llmsim_time distance = (llmsim_time)end_ns * LLMSIM_TIME_ONE_NS - value;
-        if (increment != 0 && distance >> 63 == 0)
-            in_bucket = ((uint64_t)distance + increment - 1) / increment;
-        else if (increment != 0 && distance / (llmsim_time)increment < (llmsim_time)n)
-            in_bucket =
-                (uint64_t)((distance + (llmsim_time)increment - 1) / (llmsim_time)increment);
-        in_bucket = in_bucket < n ? in_bucket : n;
-        stat->counts[bucket] += in_bucket * weight;
-        value += (llmsim_time)increment * (llmsim_time)in_bucket;
-        n -= in_bucket;
+        uint64_t ns = (uint64_t)(value >> LLMSIM_TIME_FRACTION_BITS);
+        unsigned bucket = bucket_of(ns);
+        unsigned shift = bucket_shift(bucket);
+        uint64_t counted = increment == 0 ? n : 1;
+        /* Up to 2^40 ns the width of a bucket fits 64 bits as a time. */
+        if (increment != 0 && n > 1 && shift < 31 && increment < 1ull << (shift + 32)) {
+            llmsim_time border =
+                llmsim_time_from_ns((int64_t)(bucket_floor(bucket) + (1ull << shift)));
+            counted = count_octave(stat->counts, bucket, (uint64_t)(border - value),
+                                   1ull << (shift + 32), increment, n, weight);
+        } else {
+            stat->counts[bucket] += counted * weight;
+        }
+        value += (llmsim_time)increment * (llmsim_time)counted;
+        n -= counted;
     }
 }
 

@@ -43,17 +43,17 @@ static void widen_by_run(struct llmsim_stat *stat, const struct llmsim_step_run 
     const struct llmsim_decode_run d = steps->durations;
     for (uint64_t i = to; i > from; i--) {
         llmsim_time duration = d.first + (llmsim_time)d.increment * (llmsim_time)(i - 1);
-        llmsim_time start = steps->start + llmsim_decode_run_time(d, i - 1);
         if (((duration + LLMSIM_TIME_ONE_NS - 1) >> LLMSIM_TIME_FRACTION_BITS) <=
             (llmsim_time)stat->max)
             break;
+        llmsim_time start = steps->start + llmsim_decode_run_time(d, i - 1);
         widen(stat, llmsim_time_to_ns(start + duration) - llmsim_time_to_ns(start));
     }
     for (uint64_t i = from; i < to; i++) {
         llmsim_time duration = d.first + (llmsim_time)d.increment * (llmsim_time)i;
-        llmsim_time start = steps->start + llmsim_decode_run_time(d, i);
         if (duration >> LLMSIM_TIME_FRACTION_BITS >= (llmsim_time)stat->min)
             break;
+        llmsim_time start = steps->start + llmsim_decode_run_time(d, i);
         widen(stat, llmsim_time_to_ns(start + duration) - llmsim_time_to_ns(start));
     }
 }
