@@ -1,0 +1,117 @@
+/* The two-number model: published formula, exact sums, and the earlier tool's results. */
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+
+#include "llmsim/cost.h"
+
+static struct llmsim_cost llama_13b_on_a6000(void)
+{
+    const struct llmsim_model model = {"meta-llama/Llama-2-13b-hf", 40, 40, 26.0, 800};
+    const struct llmsim_gpu gpu = {"NVIDIA RTX A6000", 48, 768, 60};
+    struct llmsim_cost cost;
+    cr_assert_eq(llmsim_cost_init_ptps(&cost, &model, &gpu, 4164.15309163167, NULL), LLMSIM_OK);
+    return cost;
+}
+
+/* By hand: 460.8 GB/s, so C = 26/460.8 s and a KV token takes 819200/460.8e9 s; the prompt phase is
+ * N/k. */
+Test(cost, physical_values)
+{
+    struct llmsim_cost cost = llama_13b_on_a6000();
+    struct llmsim_step_shape prefill = {.prefill_tokens = 374, .prefill_seqs = 1};
+    cr_assert_float_eq(llmsim_time_to_seconds(llmsim_cost_step(&cost, &prefill)),
+                       374 / 4164.15309163167, 1e-9 * 0.09);
+    struct llmsim_step_shape decode = {.decode_seqs = 2, .context_tokens = 1000};
+    cr_assert_float_eq(llmsim_time_to_seconds(llmsim_cost_step(&cost, &decode)),
+                       26 / 460.8 + 1000 * 819200 / 460.8e9, 1e-9 * 0.06);
+    struct llmsim_step_shape mixed = {
+        .prefill_tokens = 374, .prefill_seqs = 1, .decode_seqs = 2, .context_tokens = 1000};
+    cr_assert(llmsim_cost_step(&cost, &mixed) ==
+              llmsim_cost_step(&cost, &prefill) + llmsim_cost_step(&cost, &decode));
+}
+
+/* The sum over the steps and its closed form are the same integer, whatever the coefficients; and
+ * the published floating-point form agrees with them. */
+Test(cost, closed_form_is_the_sum)
+{
+    struct llmsim_cost cost = llama_13b_on_a6000();
+    for (uint32_t batch = 1; batch <= 256; batch += 51) {
+        for (uint32_t prompt = 0; prompt <= 8000; prompt += 799) {
+            struct llmsim_decode_run run =
+                llmsim_cost_decode_run(&cost, batch, (uint64_t)batch * (prompt + 1));
+            struct llmsim_closed_form form = llmsim_cost_closed_form(&cost, prompt);
+            llmsim_time sum = 0;
+            for (uint32_t i = 1; i <= 1000; i++) {
+                struct llmsim_step_shape step = {.decode_seqs = batch,
+                                                 .context_tokens = (uint64_t)batch * (prompt + i)};
+                sum += llmsim_cost_step(&cost, &step);
+                cr_assert(sum == llmsim_decode_run_time(run, i));
+            }
+            double seconds = llmsim_time_to_seconds(sum);
+            cr_assert_float_eq(llmsim_closed_form_decode_s(form, batch, 1000), seconds,
+                               1e-9 * seconds);
+        }
+    }
+}
+
+Test(cost, unloaded_request)
+{
+    struct llmsim_cost cost = llama_13b_on_a6000();
+    struct llmsim_step_shape prefill = {.prefill_tokens = 100, .prefill_seqs = 1};
+    struct llmsim_step_shape first = {.decode_seqs = 1, .context_tokens = 101};
+    struct llmsim_step_shape second = {.decode_seqs = 1, .context_tokens = 102};
+    cr_assert(llmsim_cost_unloaded(&cost, 100, 0) == llmsim_cost_step(&cost, &prefill));
+    cr_assert(llmsim_cost_unloaded(&cost, 100, 1) == llmsim_cost_step(&cost, &prefill));
+    cr_assert(llmsim_cost_unloaded(&cost, 100, 3) == llmsim_cost_step(&cost, &prefill) +
+                                                         llmsim_cost_step(&cost, &first) +
+                                                         llmsim_cost_step(&cost, &second));
+}
+
+Test(cost, absurd_coefficients_are_refused)
+{
+    const struct llmsim_model model = {"m", 1, 1, 26.0, 800};
+    const struct llmsim_gpu gpu = {"g", 1, 768, 60}, slow = {"g", 1, 1e-3, 1};
+    struct llmsim_cost cost;
+    struct llmsim_error err;
+    cr_assert_eq(llmsim_cost_init_ptps(&cost, &model, &gpu, 0.01, &err), LLMSIM_CATALOGUE);
+    cr_assert_str_eq(err.message, "one prompt token takes 100 s: expected 0 to 1 s");
+    cr_assert_eq(llmsim_cost_init_ptps(&cost, &model, &slow, 1000, &err), LLMSIM_CATALOGUE);
+}
+
+/* The earlier tool's 2,000 unloaded latencies, generated_tokens counting decode steps. Its TTFT is
+ * ours. Its mean token latency takes i from 0 where formula 2 takes it from 1, and its KV term
+ * turns KB into GB by 1024 twice and GB into bytes by 10^9. With m steps after a prompt of n
+ * tokens: ours   C + (n + (m + 1)/2) · 800 · 1024 / BW theirs C + (n + (m - 1)/2) · 800 / 1024² ·
+ * 10^9 / BW. */
+Test(cost, earlier_tool)
+{
+    const char *path = LLMSIM_TEST_SHARED_DIR "/data/seed/unloaded_llama-2-13b_rtx-a6000.csv";
+    FILE *f = fopen(path, "r");
+    if (f == NULL)
+        cr_skip_test("skipped: %s is not there", path);
+    struct llmsim_cost cost = llama_13b_on_a6000();
+    char line[256];
+    size_t n_rows = 0;
+    cr_assert_not_null(fgets(line, sizeof line, f));
+    for (; fgets(line, sizeof line, f) != NULL; n_rows++) {
+        unsigned prompt, steps;
+        double e2e, ttft, tbt;
+        cr_assert_eq(sscanf(line, "%u,%u,%lf,%lf,%lf", &prompt, &steps, &e2e, &ttft, &tbt), 5);
+        struct llmsim_step_shape prefill = {.prefill_tokens = prompt, .prefill_seqs = 1};
+        double our_ttft = llmsim_time_to_seconds(llmsim_cost_step(&cost, &prefill));
+        cr_assert_float_eq(our_ttft, ttft, 1e-9 * ttft);
+        if (steps == 0)
+            continue;
+        struct llmsim_decode_run run = llmsim_cost_decode_run(&cost, 1, (uint64_t)prompt + 1);
+        double our_tbt = llmsim_time_to_seconds(llmsim_decode_run_time(run, steps)) / steps;
+        cr_assert_float_eq(our_tbt, tbt, 3e-3 * tbt);
+        double c = 26e9 / 460.8e9, kv = 800.0 * 1024 / 460.8e9;
+        double ours = c + (prompt + (steps + 1) / 2.0) * kv;
+        double theirs = c + (prompt + (steps - 1) / 2.0) * 800 / (1024 * 1024) * 1e9 / 460.8e9;
+        cr_assert_float_eq(our_tbt, ours, 1e-9 * ours);
+        cr_assert_float_eq(tbt, theirs, 1e-9 * theirs, "%s: theirs would be %.17g", line, theirs);
+    }
+    cr_assert_eq(n_rows, 2000);
+    (void)fclose(f);
+}
