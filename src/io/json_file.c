@@ -216,8 +216,9 @@ static enum llmsim_status fail_syntax(const struct llmsim_json *json, size_t at,
     if (*p == '\0')
         return llmsim_fail_at(err, LLMSIM_CATALOGUE, json->path, line, column,
                               "JSON syntax error: the file ends too early");
+    size_t length = strcspn(p, " \t\r\n");
     return llmsim_fail_at(err, LLMSIM_CATALOGUE, json->path, line, column,
-                          "JSON syntax error at '%.*s'", (int)strcspn(p, " \t\r\n") % 32, p);
+                          "JSON syntax error at '%.*s'", (int)(length < 32 ? length : 32), p);
 }
 
 enum llmsim_status llmsim_json_parse(struct llmsim_json *json, const char *path, char *text,

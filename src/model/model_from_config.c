@@ -85,16 +85,22 @@ static uint64_t count_gated_mlp(const struct config *c, uint64_t size)
            linear(size, c->hidden_size, c->has_mlp_bias);
 }
 
+static bool is_listed(const cJSON *indices, unsigned index)
+{
+    const cJSON *element;
+    cJSON_ArrayForEach(element, indices)
+    {
+        if (element->valuedouble == index)
+            return true;
+    }
+    return false;
+}
+
 static unsigned count_sparse_layers(const struct config *c)
 {
-    unsigned n = c->n_experts > 0 ? c->n_layers / c->sparse_step : 0;
-    const cJSON *layer;
-    cJSON_ArrayForEach(layer, c->dense_layers)
-    {
-        unsigned number = (unsigned)layer->valuedouble + 1;
-        if (number <= c->n_layers && number % c->sparse_step == 0)
-            n--;
-    }
+    unsigned n = 0;
+    for (unsigned i = 0; i < c->n_layers && c->n_experts > 0; i++)
+        n += (i + 1) % c->sparse_step == 0 && !is_listed(c->dense_layers, i);
     return n;
 }
 

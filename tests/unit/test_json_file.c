@@ -42,6 +42,8 @@ Test(json_file, syntax_errors_have_their_place)
         {"[1,,2]", "f.json:1:4: JSON syntax error at ',2]'"},
         {"[1, nul]", "f.json:1:5: JSON syntax error at 'nul]'"},
         {"{\"a\": {x}}", "f.json:1:8: JSON syntax error at 'x}}'"},
+        {"no_json_but_a_word_of_over_thirty-two_bytes",
+         "f.json:1:1: JSON syntax error at 'no_json_but_a_word_of_over_thirt'"},
         {"{} {}", "f.json:1:4: JSON syntax error at '{}'"},
         {"\x7f"
          "ELF",

@@ -221,7 +221,7 @@ static const struct {
             " \"num_attention_heads\": 2, \"vocab_size\": 10" ONE_KV_HEAD
             ", \"head_dim\": 4, \"num_experts\": 4, \"num_experts_per_tok\": 1,"
             " \"moe_intermediate_size\": 4, \"decoder_sparse_step\": 2,"
-            " \"mlp_only_layers\": [0, 3, 7]"),
+            " \"mlp_only_layers\": [0, 3, 3, 7]"),
      2600, 2312, 64.0 / 1024},
     /* intermediate_size is gate and up together; 24 biases on q, k, v: 680 a layer */
     {CONFIG("QWenLMHeadModel",
