@@ -1,10 +1,13 @@
 /* generate.h: synthetic traces, the same bytes on every machine.
  *
- * Uniform numbers are GSL's mt19937 (integer arithmetic, so exact everywhere); log and exp are our
- * own, because a C library's may differ in the last bit from one processor to the next. */
+ * Uniform numbers are GSL's mt19937 (integer arithmetic, so exact everywhere); log, exp and sin are
+ * our own, because a C library's may differ in the last bit from one processor to the next.
+ * Arrivals and lengths come from two streams of the seed: a change of the one leaves the other as
+ * it was. */
 #ifndef LLMSIM_GENERATE_H
 #define LLMSIM_GENERATE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "llmsim/status.h"
@@ -14,25 +17,52 @@
 extern "C" {
 #endif
 
-enum llmsim_arrivals { LLMSIM_ARRIVALS_POISSON, LLMSIM_ARRIVALS_GAMMA, LLMSIM_ARRIVALS_CONSTANT };
-enum llmsim_lengths { LLMSIM_LENGTHS_FIXED, LLMSIM_LENGTHS_LOGNORMAL, LLMSIM_LENGTHS_EMPIRICAL };
+/* The gaps between arrivals are independent, with mean 1/rate; the first request arrives at 0. */
+enum llmsim_arrivals {
+    LLMSIM_ARRIVALS_POISSON,          /* exponential gaps */
+    LLMSIM_ARRIVALS_GAMMA,            /* gamma-distributed gaps of a given variation */
+    LLMSIM_ARRIVALS_HYPEREXPONENTIAL, /* bursts with long pauses: exponential gaps of two kinds */
+    LLMSIM_ARRIVALS_CONSTANT,         /* all gaps equal */
+};
+/* The i-th kind of arrivals, whose enum value is i; NULL behind the last. */
+LLMSIM_API const struct llmsim_choice *llmsim_arrivals_choice(size_t i);
+
+enum llmsim_lengths {
+    LLMSIM_LENGTHS_FIXED,
+    LLMSIM_LENGTHS_LOGNORMAL,
+    LLMSIM_LENGTHS_QUANTILES,
+    LLMSIM_LENGTHS_EMPIRICAL, /* pairs drawn with replacement from the sample */
+};
+
+#define LLMSIM_MAX_QUANTILES 32u
 
 /* Token counts of one kind (prompt or output). */
 struct llmsim_length_spec {
     enum llmsim_lengths kind;
-    double mean;       /* tokens; fixed: the value itself */
+    double mean;       /* tokens; fixed: the value itself; lognormal: before min and max apply */
     double sigma;      /* lognormal: standard deviation of the logarithm */
-    uint32_t min, max; /* tokens; draws outside are drawn again (lognormal) */
+    uint32_t min, max; /* tokens; lognormal: draws outside are drawn again */
+    /* Quantiles: the share p[i] of the requests has at most tokens[i]; between two points the share
+     * grows linearly. p goes from 0 to 1, both rise. */
+    uint32_t n_quantiles;
+    double p[LLMSIM_MAX_QUANTILES];
+    double tokens[LLMSIM_MAX_QUANTILES];
 };
+
+/* "fixed:N", "lognormal:MEAN,SIGMA[,MIN,MAX]" or "quantiles:P=TOKENS,P=TOKENS,…". LLMSIM_USAGE with
+ * the reason if it is none of these. */
+LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
+llmsim_length_spec_parse(const char *text, struct llmsim_length_spec *spec,
+                         struct llmsim_error *err);
 
 struct llmsim_generate_options {
     uint64_t n_requests;
     uint64_t seed;
     enum llmsim_arrivals arrivals;
     double rate_per_s;
-    double cv; /* gamma: coefficient of variation of the gaps */
-    /* Day curve: the rate at time t is rate_per_s × (1 + amplitude × sin(2π (t − peak)/period +
-     * π/2)); amplitude 0 (default) to < 1. */
+    double cv; /* gamma, hyperexponential: coefficient of variation of the gaps */
+    /* Day curve: the rate at time t is rate_per_s × (1 + amplitude × cos(2π (t − peak)/period));
+     * amplitude 0 (no curve) to less than 1. */
     double day_amplitude, day_period_s, day_peak_s;
     struct llmsim_length_spec prompt, output;
     /* LLMSIM_LENGTHS_EMPIRICAL: pairs drawn with replacement from these requests, borrowed. */
@@ -47,6 +77,8 @@ LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
 llmsim_generator_create(const struct llmsim_generate_options *options,
                         struct llmsim_generator **generator, struct llmsim_error *err);
 LLMSIM_API void llmsim_generator_destroy(struct llmsim_generator *generator);
+/* Its read fails with LLMSIM_USAGE where arrivals pass LLMSIM_MAX_ARRIVAL_NS, or where min and max
+ * leave next to nothing of a lognormal distribution. */
 LLMSIM_API struct llmsim_source llmsim_generator_source(struct llmsim_generator *generator);
 
 #ifdef __cplusplus

@@ -109,12 +109,37 @@ struct llmsim_trace_status {
     uint64_t bytes_read;  /* of the file as it lies on disk */
     uint64_t bytes_total; /* likewise; 0: not known (a pipe) */
     bool has_request_ids;
+    bool has_dates;             /* arrivals are dates; time 0 is the first row's */
     const char *unused_columns; /* of the header, by name, with commas between; "": none. Lives as
                                  * long as the trace */
     char sha256[65]; /* of the unpacked bytes up to the last line used; "" before the end */
 };
 LLMSIM_API void llmsim_trace_get_status(const struct llmsim_trace *trace,
                                         struct llmsim_trace_status *status);
+
+/* Writes a trace, in any of the formats: arrivals to the nanosecond. A format with dates counts
+ * them from 1970-01-01. */
+struct llmsim_trace_writer;
+struct llmsim_trace_writer_options {
+    const char *format;    /* NULL: native */
+    bool with_request_ids; /* a column for them, where the format has one */
+    bool zstd;             /* compressed */
+};
+
+/* `path` "-" is stdout; a file gets its name at commit only. LLMSIM_IO, LLMSIM_USAGE (format). */
+LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
+llmsim_trace_writer_open(const char *path, const struct llmsim_trace_writer_options *options,
+                         struct llmsim_trace_writer **writer, struct llmsim_error *err);
+/* Append n requests; `source` gives the texts of their ids. Errors: LLMSIM_IO. */
+LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
+llmsim_trace_writer_add(struct llmsim_trace_writer *writer, const struct llmsim_source *source,
+                        const struct llmsim_request *requests, size_t n, struct llmsim_error *err);
+/* Does it write request ids? */
+LLMSIM_API bool llmsim_trace_writer_has_ids(const struct llmsim_trace_writer *writer);
+LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
+llmsim_trace_writer_commit(struct llmsim_trace_writer *writer, struct llmsim_error *err);
+/* Removes the file unless it is committed. */
+LLMSIM_API void llmsim_trace_writer_close(struct llmsim_trace_writer *writer);
 
 #ifdef __cplusplus
 }

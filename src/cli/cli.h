@@ -140,6 +140,14 @@ struct cli_trace_options {
         .offset = offsetof(type, member.on_bad_row)                                                \
     }
 
+/* How a CSV file is written: "none" or "zst". */
+const struct llmsim_choice *cli_compress_choice(size_t i);
+
+/* Open a trace as the options say; bad rows are skipped and counted, or end the reading. */
+LLMSIM_MUST_CHECK enum llmsim_status cli_open_trace(const struct cli_trace_options *options,
+                                                    const char *path, struct llmsim_trace **trace,
+                                                    struct llmsim_error *err);
+
 /* The catalogue entries that the options name, and the cost model made of them. */
 LLMSIM_MUST_CHECK enum llmsim_status cli_open_cost(const struct cli_catalogue_options *options,
                                                    struct llmsim_model *model,

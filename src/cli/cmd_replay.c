@@ -168,15 +168,6 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
     return status;
 }
 
-static const struct llmsim_choice *compress_choice(size_t i)
-{
-    static const struct llmsim_choice rows[] = {
-        {"none", "plain CSV"},
-        {"zst", "zstd, in a thread of its own; the files end in .csv.zst"},
-    };
-    return i < sizeof rows / sizeof *rows ? &rows[i] : NULL;
-}
-
 static const struct cli_option options[] = {
     CLI_CATALOGUE_OPTIONS(struct values, catalogue),
     {.name = "policy",
@@ -226,9 +217,9 @@ static const struct cli_option options[] = {
      .offset = offsetof(struct values, steps)},
     {.name = "compress",
      .argument = "HOW",
-     .help = "how the CSV files are written",
+     .help = "how the CSV files are written; with zst they end in .csv.zst",
      .kind = CLI_CHOICE,
-     .choice = compress_choice,
+     .choice = cli_compress_choice,
      .initial = "none",
      .offset = offsetof(struct values, compress)},
     CLI_TRACE_OPTIONS(struct values, trace),

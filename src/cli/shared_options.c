@@ -1,4 +1,6 @@
 /* shared_options.c: what the options that several commands share stand for. */
+#include <string.h>
+
 #include "cli.h"
 
 const struct llmsim_choice *cli_on_bad_row(size_t i)
@@ -8,6 +10,36 @@ const struct llmsim_choice *cli_on_bad_row(size_t i)
         {"skip", "go on without it, count it, and keep it in rejects.csv"},
     };
     return i < sizeof rows / sizeof *rows ? &rows[i] : NULL;
+}
+
+const struct llmsim_choice *cli_compress_choice(size_t i)
+{
+    static const struct llmsim_choice rows[] = {
+        {"none", "plain CSV"},
+        {"zst", "zstd, in a thread of its own"},
+    };
+    return i < sizeof rows / sizeof *rows ? &rows[i] : NULL;
+}
+
+static enum llmsim_status skip_row(void *ctx, const struct llmsim_trace_reject *reject,
+                                   struct llmsim_error *err)
+{
+    (void)ctx;
+    (void)reject;
+    (void)err;
+    return LLMSIM_OK; /* the trace counts it */
+}
+
+enum llmsim_status cli_open_trace(const struct cli_trace_options *options, const char *path,
+                                  struct llmsim_trace **trace, struct llmsim_error *err)
+{
+    struct llmsim_trace_options trace_options = {
+        .format = options->format,
+        .rate_scale = options->rate_scale,
+        .limit = options->limit,
+        .on_reject = strcmp(options->on_bad_row, "skip") == 0 ? skip_row : NULL,
+    };
+    return llmsim_trace_open(path, &trace_options, trace, err);
 }
 
 enum llmsim_status cli_open_cost(const struct cli_catalogue_options *options,

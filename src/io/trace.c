@@ -396,6 +396,7 @@ void llmsim_trace_get_status(const struct llmsim_trace *trace, struct llmsim_tra
         .bytes_read = llmsim_input_position(trace->lines.input),
         .bytes_total = llmsim_input_size(trace->lines.input),
         .has_request_ids = trace->header.has_request_ids,
+        .has_dates = trace->header.kinds[trace->header.arrival_column] == LLMSIM_COLUMN_DATE,
         .unused_columns = trace->header.unused_columns,
     };
     memcpy(status->sha256, trace->sha256, sizeof status->sha256);

@@ -1,0 +1,189 @@
+/* cmd_trace_convert.c: a trace in another format, perhaps several times end to end. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cli.h"
+
+struct values {
+    struct cli_trace_options trace;
+    const char *output, *to, *compress;
+    uint64_t repeat;
+};
+
+struct conversion {
+    const struct values *v;
+    const char *path;
+    struct llmsim_trace_writer *writer;
+    int64_t shift_ns; /* added to the arrivals of the copy under way */
+    int64_t first_ns, last_ns;
+    uint64_t n; /* requests of a copy */
+};
+
+static enum llmsim_status shift(const struct conversion *c, struct llmsim_request *requests,
+                                size_t n, struct llmsim_error *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (requests[i].arrival_ns > LLMSIM_MAX_ARRIVAL_NS - c->shift_ns)
+            return llmsim_fail(err, LLMSIM_USAGE,
+                               "--repeat: the copies go on for more than 100 years");
+        requests[i].arrival_ns += c->shift_ns;
+    }
+    return LLMSIM_OK;
+}
+
+/* Write the whole trace once. */
+static enum llmsim_status copy_trace(struct conversion *c, struct llmsim_trace *trace,
+                                     struct llmsim_error *err)
+{
+    struct llmsim_request requests[1024];
+    struct llmsim_source source = llmsim_trace_source(trace);
+    size_t n;
+    c->n = 0;
+    do {
+        enum llmsim_status status = source.read(source.self, requests, 1024, &n, err);
+        if (status == LLMSIM_OK && n > 0) {
+            if (c->n == 0)
+                c->first_ns = requests[0].arrival_ns;
+            c->last_ns = requests[n - 1].arrival_ns;
+            c->n += n;
+            status = shift(c, requests, n, err);
+        }
+        if (status == LLMSIM_OK)
+            status = llmsim_trace_writer_add(c->writer, &source, requests, n, err);
+        if (status != LLMSIM_OK)
+            return status;
+        for (size_t i = 0; i < n; i++)
+            if (requests[i].id != LLMSIM_NO_ID)
+                source.release(source.self, requests[i].id);
+    } while (n > 0);
+    return LLMSIM_OK;
+}
+
+/* All copies but the first, each from the file anew, so that memory stays small. */
+static enum llmsim_status repeat(struct conversion *c, struct llmsim_error *err)
+{
+    for (uint64_t k = 1; k < c->v->repeat && c->n > 0; k++) {
+        struct llmsim_trace *trace;
+        int64_t mean_gap_ns = c->n > 1 ? (c->last_ns - c->first_ns) / (int64_t)(c->n - 1) : 0;
+        if (c->last_ns + mean_gap_ns > LLMSIM_MAX_ARRIVAL_NS - c->shift_ns)
+            return llmsim_fail(err, LLMSIM_USAGE,
+                               "--repeat: the copies go on for more than 100 years");
+        c->shift_ns += c->last_ns + mean_gap_ns;
+        enum llmsim_status status = cli_open_trace(&c->v->trace, c->path, &trace, err);
+        if (status != LLMSIM_OK)
+            return status;
+        status = copy_trace(c, trace, err);
+        llmsim_trace_close(trace);
+        if (status != LLMSIM_OK)
+            return status;
+    }
+    return LLMSIM_OK;
+}
+
+/* Say what the new file does not have. */
+static void note_losses(const struct conversion *c, const struct llmsim_trace_status *status,
+                        bool ids_kept)
+{
+    if (status->unused_columns[0] != '\0')
+        (void)fprintf(stderr, "llmsim: not converted: columns %s\n", status->unused_columns);
+    if (status->has_request_ids && !ids_kept)
+        (void)fprintf(stderr, "llmsim: not converted: request ids%s\n",
+                      c->v->repeat > 1 ? ", which would repeat" : "");
+    if (status->has_dates)
+        (void)fprintf(stderr, "llmsim: not converted: the date of the first request\n");
+    if (status->rejected > 0)
+        (void)fprintf(stderr, "llmsim: not converted: %llu bad rows\n",
+                      (unsigned long long)status->rejected);
+}
+
+static enum llmsim_status convert(struct conversion *c, struct llmsim_trace *trace,
+                                  struct llmsim_error *err)
+{
+    struct llmsim_trace_status status_now;
+    llmsim_trace_get_status(trace, &status_now);
+    struct llmsim_trace_writer_options options = {
+        .format = c->v->to,
+        .with_request_ids = status_now.has_request_ids && c->v->repeat == 1,
+        .zstd = strcmp(c->v->compress, "zst") == 0,
+    };
+    enum llmsim_status status = llmsim_trace_writer_open(c->v->output, &options, &c->writer, err);
+    if (status != LLMSIM_OK)
+        return status;
+    bool ids_kept = llmsim_trace_writer_has_ids(c->writer);
+    status = copy_trace(c, trace, err);
+    llmsim_trace_get_status(trace, &status_now);
+    if (status == LLMSIM_OK)
+        status = repeat(c, err);
+    if (status == LLMSIM_OK)
+        status = llmsim_trace_writer_commit(c->writer, err);
+    if (status == LLMSIM_OK)
+        note_losses(c, &status_now, ids_kept);
+    llmsim_trace_writer_close(c->writer);
+    return status;
+}
+
+static enum llmsim_status run(const void *values, const char *const *operands, size_t n_operands,
+                              struct llmsim_error *err)
+{
+    struct conversion c = {.v = values, .path = operands[0]};
+    struct llmsim_trace *trace;
+    struct stat info;
+    (void)n_operands;
+    if (c.v->repeat > 1 &&
+        (strcmp(c.path, "-") == 0 || (stat(c.path, &info) == 0 && !S_ISREG(info.st_mode))))
+        return llmsim_fail(err, LLMSIM_USAGE,
+                           "--repeat %llu reads the trace as often; expected a file, not '%s'",
+                           (unsigned long long)c.v->repeat, c.path);
+    enum llmsim_status status = cli_open_trace(&c.v->trace, c.path, &trace, err);
+    if (status != LLMSIM_OK)
+        return status;
+    status = convert(&c, trace, err);
+    llmsim_trace_close(trace);
+    return status;
+}
+
+static const struct cli_option options[] = {
+    {.name = "to",
+     .argument = "NAME",
+     .help = "format of the new trace",
+     .kind = CLI_CHOICE,
+     .choice = llmsim_trace_format_choice,
+     .initial = "native",
+     .offset = offsetof(struct values, to)},
+    {.name = "output",
+     .argument = "FILE",
+     .help = "where it goes; - is stdout",
+     .kind = CLI_STRING,
+     .initial = "-",
+     .offset = offsetof(struct values, output)},
+    {.name = "repeat",
+     .argument = "N",
+     .help = "N copies end to end, each a mean gap after the one before",
+     .kind = CLI_U64,
+     .initial = "1",
+     .min = 1,
+     .max = 1000000000,
+     .offset = offsetof(struct values, repeat)},
+    {.name = "compress",
+     .argument = "HOW",
+     .help = "how the file is written",
+     .kind = CLI_CHOICE,
+     .choice = cli_compress_choice,
+     .initial = "none",
+     .offset = offsetof(struct values, compress)},
+    CLI_TRACE_OPTIONS(struct values, trace),
+    CLI_OPTION_END,
+};
+
+const struct cli_command cli_trace_convert = {
+    .name = "trace convert",
+    .help = "a trace in another format, perhaps repeated",
+    .operands = "TRACE",
+    .example = "llmsim trace convert AzureLLMInferenceTrace_conv.csv --repeat 100 --output big.csv",
+    .min_operands = 1,
+    .max_operands = 1,
+    .options = options,
+    .values_size = sizeof(struct values),
+    .run = run,
+};

@@ -1,0 +1,227 @@
+/* cmd_trace_generate.c: a synthetic trace. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+struct values {
+    const char *arrivals, *prompt, *output_tokens, *lengths_from, *output, *to, *compress;
+    uint64_t requests, seed;
+    double rate, cv, day_amplitude, day_period, day_peak;
+};
+
+/* All requests of a trace, for lengths drawn from it. */
+static enum llmsim_status read_sample(const char *path, struct llmsim_request **sample, uint64_t *n,
+                                      struct llmsim_error *err)
+{
+    struct llmsim_trace *trace;
+    struct llmsim_trace_options options = {0};
+    size_t capacity = 0, n_read;
+    enum llmsim_status status = llmsim_trace_open(path, &options, &trace, err);
+    if (status != LLMSIM_OK)
+        return status;
+    struct llmsim_source source = llmsim_trace_source(trace);
+    do {
+        if (capacity - *n < 1024) {
+            capacity = capacity < 1024 ? 4096 : 2 * capacity;
+            struct llmsim_request *more = realloc(*sample, capacity * sizeof *more);
+            if (more == NULL) {
+                status = llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
+                break;
+            }
+            *sample = more;
+        }
+        status = source.read(source.self, *sample + *n, capacity - *n, &n_read, err);
+        *n += n_read;
+    } while (status == LLMSIM_OK && n_read > 0);
+    llmsim_trace_close(trace);
+    return status;
+}
+
+static enum llmsim_status set_lengths(const char *option, const char *text,
+                                      const char *lengths_from, struct llmsim_length_spec *spec,
+                                      struct llmsim_error *err)
+{
+    struct llmsim_error inner;
+    if (text == NULL) {
+        spec->kind = LLMSIM_LENGTHS_EMPIRICAL;
+        if (lengths_from == NULL)
+            return llmsim_fail(err, LLMSIM_USAGE,
+                               "--%s is missing; expected it, or --lengths-from TRACE", option);
+    } else if (llmsim_length_spec_parse(text, spec, &inner) != LLMSIM_OK) {
+        return llmsim_fail(err, LLMSIM_USAGE, "--%s %s", option, inner.message);
+    }
+    return LLMSIM_OK;
+}
+
+static enum llmsim_status set_options(const struct values *v, struct llmsim_generate_options *o,
+                                      struct llmsim_error *err)
+{
+    *o = (struct llmsim_generate_options){
+        .n_requests = v->requests,
+        .seed = v->seed,
+        .rate_per_s = v->rate,
+        .cv = v->cv,
+        .day_amplitude = v->day_amplitude,
+        .day_period_s = v->day_period,
+        .day_peak_s = v->day_peak,
+    };
+    const struct llmsim_choice *row;
+    for (size_t i = 0; (row = llmsim_arrivals_choice(i)) != NULL; i++)
+        if (strcmp(row->name, v->arrivals) == 0)
+            o->arrivals = (enum llmsim_arrivals)i;
+    enum llmsim_status status =
+        set_lengths("prompt-tokens", v->prompt, v->lengths_from, &o->prompt, err);
+    if (status == LLMSIM_OK)
+        status = set_lengths("output-tokens", v->output_tokens, v->lengths_from, &o->output, err);
+    if (status == LLMSIM_OK && v->lengths_from != NULL && v->prompt != NULL &&
+        v->output_tokens != NULL)
+        return llmsim_fail(err, LLMSIM_USAGE,
+                           "--lengths-from has no use beside --prompt-tokens and --output-tokens");
+    return status;
+}
+
+static enum llmsim_status write_all(struct llmsim_generator *generator,
+                                    struct llmsim_trace_writer *writer, struct llmsim_error *err)
+{
+    struct llmsim_request requests[1024];
+    struct llmsim_source source = llmsim_generator_source(generator);
+    size_t n;
+    do {
+        enum llmsim_status status = source.read(source.self, requests, 1024, &n, err);
+        if (status == LLMSIM_OK)
+            status = llmsim_trace_writer_add(writer, &source, requests, n, err);
+        if (status != LLMSIM_OK)
+            return status;
+    } while (n > 0);
+    return llmsim_trace_writer_commit(writer, err);
+}
+
+static enum llmsim_status run(const void *values, const char *const *operands, size_t n_operands,
+                              struct llmsim_error *err)
+{
+    const struct values *v = values;
+    struct llmsim_generate_options generate_options;
+    struct llmsim_trace_writer_options writer_options = {
+        .format = v->to,
+        .zstd = strcmp(v->compress, "zst") == 0,
+    };
+    struct llmsim_request *sample = NULL;
+    struct llmsim_generator *generator = NULL;
+    struct llmsim_trace_writer *writer = NULL;
+    (void)operands;
+    (void)n_operands;
+    enum llmsim_status status = set_options(v, &generate_options, err);
+    if (status == LLMSIM_OK && v->lengths_from != NULL)
+        status = read_sample(v->lengths_from, &sample, &generate_options.n_sample, err);
+    generate_options.sample = sample;
+    if (status == LLMSIM_OK)
+        status = llmsim_generator_create(&generate_options, &generator, err);
+    if (status == LLMSIM_OK)
+        status = llmsim_trace_writer_open(v->output, &writer_options, &writer, err);
+    if (status == LLMSIM_OK)
+        status = write_all(generator, writer, err);
+    llmsim_trace_writer_close(writer);
+    llmsim_generator_destroy(generator);
+    free(sample);
+    return status;
+}
+
+static const struct cli_option options[] = {
+    {.name = "requests",
+     .argument = "N",
+     .help = "how many",
+     .kind = CLI_U64,
+     .required = true,
+     .max = UINT64_C(1000000000000),
+     .offset = offsetof(struct values, requests)},
+    {.name = "rate",
+     .argument = "R",
+     .help = "requests per second, on average",
+     .kind = CLI_DOUBLE,
+     .required = true,
+     .offset = offsetof(struct values, rate)},
+    {.name = "arrivals",
+     .argument = "KIND",
+     .help = "how they come; the first comes at 0",
+     .kind = CLI_CHOICE,
+     .choice = llmsim_arrivals_choice,
+     .initial = "poisson",
+     .offset = offsetof(struct values, arrivals)},
+    {.name = "cv",
+     .argument = "X",
+     .help = "standard deviation of the gaps over their mean",
+     .kind = CLI_DOUBLE,
+     .offset = offsetof(struct values, cv)},
+    {.name = "day-amplitude",
+     .argument = "A",
+     .help = "the rate swings by this share of it, up to 0.99",
+     .kind = CLI_DOUBLE,
+     .offset = offsetof(struct values, day_amplitude)},
+    {.name = "day-period",
+     .argument = "S",
+     .help = "seconds from one peak of the rate to the next",
+     .kind = CLI_DOUBLE,
+     .initial = "86400",
+     .offset = offsetof(struct values, day_period)},
+    {.name = "day-peak",
+     .argument = "S",
+     .help = "time of a peak",
+     .kind = CLI_DOUBLE,
+     .initial = "50400",
+     .offset = offsetof(struct values, day_peak)},
+    {.name = "prompt-tokens",
+     .argument = "SPEC",
+     .help = "fixed:N, lognormal:MEAN,SIGMA[,MIN,MAX], or quantiles:0=N,P=N,...,1=N",
+     .kind = CLI_STRING,
+     .offset = offsetof(struct values, prompt)},
+    {.name = "output-tokens",
+     .argument = "SPEC",
+     .help = "likewise",
+     .kind = CLI_STRING,
+     .offset = offsetof(struct values, output_tokens)},
+    {.name = "lengths-from",
+     .argument = "TRACE",
+     .help = "draw (prompt, output) pairs of this trace, where no SPEC is given",
+     .kind = CLI_STRING,
+     .offset = offsetof(struct values, lengths_from)},
+    {.name = "seed",
+     .argument = "N",
+     .help = "the same seed gives the same bytes",
+     .kind = CLI_U64,
+     .initial = "0",
+     .max = UINT64_MAX,
+     .offset = offsetof(struct values, seed)},
+    {.name = "to",
+     .argument = "NAME",
+     .help = "format of the trace",
+     .kind = CLI_CHOICE,
+     .choice = llmsim_trace_format_choice,
+     .initial = "native",
+     .offset = offsetof(struct values, to)},
+    {.name = "output",
+     .argument = "FILE",
+     .help = "where it goes; - is stdout",
+     .kind = CLI_STRING,
+     .initial = "-",
+     .offset = offsetof(struct values, output)},
+    {.name = "compress",
+     .argument = "HOW",
+     .help = "how the file is written",
+     .kind = CLI_CHOICE,
+     .choice = cli_compress_choice,
+     .initial = "none",
+     .offset = offsetof(struct values, compress)},
+    CLI_OPTION_END,
+};
+
+const struct cli_command cli_trace_generate = {
+    .name = "trace generate",
+    .help = "make a trace: arrivals and lengths from distributions",
+    .operands = "",
+    .example = "llmsim trace generate --requests 10000 --rate 5 --prompt-tokens fixed:1000 \\\n"
+               "      --output-tokens lognormal:200,1,1,2000 --seed 1 --output made.csv",
+    .options = options,
+    .values_size = sizeof(struct values),
+    .run = run,
+};

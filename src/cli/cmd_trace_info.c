@@ -1,0 +1,227 @@
+/* cmd_trace_info.c: what is in a trace. */
+#include <cjson/cJSON.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+
+#define NS_PER_MINUTE INT64_C(60000000000)
+
+struct values {
+    struct cli_trace_options trace;
+    const char *output_format;
+};
+
+struct info {
+    const char *path;
+    struct llmsim_trace_status status;
+    int64_t first_ns, last_ns;
+    double gap_mean_ns, gap_square_sum; /* Welford's running variance */
+    int64_t minute;                     /* the one under way, from the first arrival */
+    uint64_t n_in_minute, busiest_minute;
+    struct llmsim_stat prompt, output;
+};
+
+static void add_arrival(struct info *info, int64_t arrival_ns)
+{
+    uint64_t n_before = info->prompt.n;
+    if (n_before == 0) {
+        info->first_ns = arrival_ns;
+    } else {
+        double gap = (double)(arrival_ns - info->last_ns);
+        double delta = gap - info->gap_mean_ns;
+        info->gap_mean_ns += delta / (double)n_before;
+        info->gap_square_sum += delta * (gap - info->gap_mean_ns);
+    }
+    int64_t minute = (arrival_ns - info->first_ns) / NS_PER_MINUTE;
+    info->n_in_minute = minute == info->minute ? info->n_in_minute + 1 : 1;
+    info->minute = minute;
+    if (info->n_in_minute > info->busiest_minute)
+        info->busiest_minute = info->n_in_minute;
+    info->last_ns = arrival_ns;
+}
+
+static enum llmsim_status read_all(struct info *info, struct llmsim_trace *trace,
+                                   struct llmsim_error *err)
+{
+    struct llmsim_request requests[1024];
+    struct llmsim_source source = llmsim_trace_source(trace);
+    size_t n;
+    do {
+        enum llmsim_status status = source.read(source.self, requests, 1024, &n, err);
+        if (status != LLMSIM_OK)
+            return status;
+        for (size_t i = 0; i < n; i++) {
+            add_arrival(info, requests[i].arrival_ns);
+            llmsim_stat_add(&info->prompt, requests[i].prompt_tokens);
+            llmsim_stat_add(&info->output, requests[i].output_tokens);
+            if (requests[i].id != LLMSIM_NO_ID)
+                source.release(source.self, requests[i].id);
+        }
+    } while (n > 0);
+    llmsim_trace_get_status(trace, &info->status);
+    return LLMSIM_OK;
+}
+
+static double span_s(const struct info *info)
+{
+    return (double)(info->last_ns - info->first_ns) / 1e9;
+}
+
+/* Requests per second between the first and the last arrival. */
+static double mean_rate(const struct info *info)
+{
+    return info->gap_mean_ns > 0 ? 1e9 / info->gap_mean_ns : 0;
+}
+
+static double gap_cv(const struct info *info)
+{
+    if (info->prompt.n < 3 || !(info->gap_mean_ns > 0))
+        return 0;
+    return sqrt(info->gap_square_sum / (double)(info->prompt.n - 1)) / info->gap_mean_ns;
+}
+
+static const struct {
+    const char *name;
+    double p;
+} percentiles[] = {{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}};
+#define N_PERCENTILES (sizeof percentiles / sizeof *percentiles)
+
+static void print_tokens(const char *name, struct llmsim_stat *stat)
+{
+    (void)printf("%-14s %12llu %10.2f", name, (unsigned long long)stat->sum,
+                 llmsim_stat_mean(stat));
+    for (size_t i = 0; i < N_PERCENTILES; i++)
+        (void)printf(" %10.2f", llmsim_stat_percentile(stat, percentiles[i].p));
+    (void)printf(" %10llu\n", (unsigned long long)(stat->n > 0 ? stat->max : 0));
+}
+
+static enum llmsim_status print_text(struct info *info, struct llmsim_error *err)
+{
+    (void)err;
+    (void)printf("trace          %s\n", info->path);
+    (void)printf("format         %s\n", info->status.format);
+    if (info->status.unused_columns[0] != '\0')
+        (void)printf("unused columns %s\n", info->status.unused_columns);
+    (void)printf("sha256         %s\n", info->status.sha256);
+    (void)printf("rows           %llu good, %llu rejected\n", (unsigned long long)info->status.rows,
+                 (unsigned long long)info->status.rejected);
+    (void)printf("arrivals       %.9f s to %.9f s: %.3f s\n", (double)info->first_ns / 1e9,
+                 (double)info->last_ns / 1e9, span_s(info));
+    (void)printf("rate           %.4f requests/s; %.4f in the busiest minute\n", mean_rate(info),
+                 (double)info->busiest_minute / 60);
+    (void)printf("gaps           coefficient of variation %.3f\n\n", gap_cv(info));
+    (void)printf("%-14s %12s %10s", "", "total", "mean");
+    for (size_t i = 0; i < N_PERCENTILES; i++)
+        (void)printf(" %10s", percentiles[i].name);
+    (void)printf(" %10s\n", "max");
+    print_tokens("prompt tokens", &info->prompt);
+    print_tokens("output tokens", &info->output);
+    return LLMSIM_OK;
+}
+
+static void add_tokens(cJSON *root, const char *name, struct llmsim_stat *stat)
+{
+    cJSON *object = cJSON_AddObjectToObject(root, name);
+    cJSON_AddNumberToObject(object, "total", (double)stat->sum);
+    cJSON_AddNumberToObject(object, "mean", llmsim_stat_mean(stat));
+    for (size_t i = 0; i < N_PERCENTILES; i++)
+        cJSON_AddNumberToObject(object, percentiles[i].name,
+                                llmsim_stat_percentile(stat, percentiles[i].p));
+    cJSON_AddNumberToObject(object, "max", stat->n > 0 ? (double)stat->max : 0);
+}
+
+static enum llmsim_status print_json(struct info *info, struct llmsim_error *err)
+{
+    cJSON *root = cJSON_CreateObject();
+    cJSON_AddStringToObject(root, "trace", info->path);
+    cJSON_AddStringToObject(root, "format", info->status.format);
+    cJSON_AddStringToObject(root, "unused_columns", info->status.unused_columns);
+    cJSON_AddStringToObject(root, "sha256", info->status.sha256);
+    cJSON_AddNumberToObject(root, "rows", (double)info->status.rows);
+    cJSON_AddNumberToObject(root, "rejected", (double)info->status.rejected);
+    cJSON_AddNumberToObject(root, "first_arrival_s", (double)info->first_ns / 1e9);
+    cJSON_AddNumberToObject(root, "last_arrival_s", (double)info->last_ns / 1e9);
+    cJSON_AddNumberToObject(root, "span_s", span_s(info));
+    cJSON_AddNumberToObject(root, "mean_rate_per_s", mean_rate(info));
+    cJSON_AddNumberToObject(root, "busiest_minute_rate_per_s", (double)info->busiest_minute / 60);
+    cJSON_AddNumberToObject(root, "gap_cv", gap_cv(info));
+    add_tokens(root, "prompt_tokens", &info->prompt);
+    add_tokens(root, "output_tokens", &info->output);
+    char *text = cJSON_Print(root);
+    cJSON_Delete(root);
+    if (text == NULL)
+        return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
+    (void)puts(text);
+    cJSON_free(text);
+    return LLMSIM_OK;
+}
+
+static const struct {
+    struct llmsim_choice choice;
+    enum llmsim_status (*print)(struct info *info, struct llmsim_error *err);
+} output_formats[] = {
+    {{"text", "a few lines"}, print_text},
+    {{"json", "one object"}, print_json},
+};
+#define N_OUTPUT_FORMATS (sizeof output_formats / sizeof *output_formats)
+
+static const struct llmsim_choice *output_format_choice(size_t i)
+{
+    return i < N_OUTPUT_FORMATS ? &output_formats[i].choice : NULL;
+}
+
+static enum llmsim_status print(const struct values *v, struct info *info, struct llmsim_error *err)
+{
+    for (size_t i = 0; i < N_OUTPUT_FORMATS; i++)
+        if (strcmp(output_formats[i].choice.name, v->output_format) == 0)
+            return output_formats[i].print(info, err);
+    return llmsim_fail(err, LLMSIM_INTERNAL, "no printer for format %s", v->output_format);
+}
+
+static enum llmsim_status run(const void *values, const char *const *operands, size_t n_operands,
+                              struct llmsim_error *err)
+{
+    const struct values *v = values;
+    struct llmsim_trace *trace = NULL;
+    struct info info = {.path = operands[0]};
+    (void)n_operands;
+    enum llmsim_status status = llmsim_stat_init(&info.prompt, true, err);
+    if (status == LLMSIM_OK)
+        status = llmsim_stat_init(&info.output, true, err);
+    if (status == LLMSIM_OK)
+        status = cli_open_trace(&v->trace, operands[0], &trace, err);
+    if (status == LLMSIM_OK)
+        status = read_all(&info, trace, err);
+    if (status == LLMSIM_OK)
+        status = print(v, &info, err);
+    llmsim_trace_close(trace);
+    llmsim_stat_fini(&info.prompt);
+    llmsim_stat_fini(&info.output);
+    return status;
+}
+
+static const struct cli_option options[] = {
+    CLI_TRACE_OPTIONS(struct values, trace),
+    {.name = "output-format",
+     .argument = "NAME",
+     .help = "how to print",
+     .kind = CLI_CHOICE,
+     .choice = output_format_choice,
+     .initial = "text",
+     .offset = offsetof(struct values, output_format)},
+    CLI_OPTION_END,
+};
+
+const struct cli_command cli_trace_info = {
+    .name = "trace info",
+    .help = "what is in a trace: rows, rates, tokens",
+    .operands = "TRACE",
+    .example = "llmsim trace info traces/azure_conv_like.csv",
+    .min_operands = 1,
+    .max_operands = 1,
+    .options = options,
+    .values_size = sizeof(struct values),
+    .run = run,
+};

@@ -1,0 +1,171 @@
+/* trace_writer.c: rows by the columns of a format's table, the mirror of trace.c. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "llmsim/trace.h"
+#include "numfmt.h"
+#include "output.h"
+#include "trace_format.h"
+
+#define NS_PER_S INT64_C(1000000000)
+#define NS_PER_DAY (86400 * NS_PER_S)
+/* The longest row: a date or number of 32 bytes a column, and the id. */
+#define ROW_ROOM (LLMSIM_FORMAT_MAX_COLUMNS * 33 + LLMSIM_MAX_REQUEST_ID)
+
+struct llmsim_trace_writer {
+    struct llmsim_output out;
+    struct llmsim_trace_column columns[LLMSIM_FORMAT_MAX_COLUMNS]; /* those that are written */
+    size_t n_columns;
+    int64_t day;   /* number of the day whose date is `date`, from 1970-01-01 */
+    char date[11]; /* "YYYY-MM-DD " */
+};
+
+/* Two digits; room: 2. */
+static char *put_two(char *p, uint32_t x)
+{
+    *p++ = (char)('0' + x / 10);
+    *p++ = (char)('0' + x % 10);
+    return p;
+}
+
+/* Days from 1970-01-01 to the Gregorian calendar; the inverse of trace_fields.c's days_from_date
+ * and from the same source. */
+static void put_date(char *date, int64_t day)
+{
+    uint32_t z = (uint32_t)(day + 719468);
+    uint32_t day_of_era = z % 146097;
+    uint32_t year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    uint32_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    uint32_t m = (5 * day_of_year + 2) / 153; /* from March */
+    uint32_t month = m < 10 ? m + 3 : m - 9;
+    uint32_t year = year_of_era + z / 146097 * 400 + (month <= 2);
+    char *p = put_two(put_two(date, year / 100), year % 100);
+    *p++ = '-';
+    p = put_two(p, month);
+    *p++ = '-';
+    p = put_two(p, day_of_year - (153 * m + 2) / 5 + 1);
+    *p = ' ';
+}
+
+/* "YYYY-MM-DD HH:MM:SS.nnnnnnnnn" */
+static char *put_time(struct llmsim_trace_writer *writer, char *p, int64_t ns)
+{
+    if (ns / NS_PER_DAY != writer->day) {
+        writer->day = ns / NS_PER_DAY;
+        put_date(writer->date, writer->day);
+    }
+    memcpy(p, writer->date, sizeof writer->date);
+    uint32_t s = (uint32_t)(ns % NS_PER_DAY / NS_PER_S);
+    p = put_two(p + sizeof writer->date, s / 3600);
+    *p++ = ':';
+    p = put_two(p, s / 60 % 60);
+    *p++ = ':';
+    p = put_two(p, s % 60);
+    char fraction[32]; /* "0.nnnnnnnnn" */
+    size_t n = (size_t)(llmsim_put_ns(fraction, ns % NS_PER_S) - fraction);
+    memcpy(p, fraction + 1, n - 1);
+    return p + n - 1;
+}
+
+static char *put_field(struct llmsim_trace_writer *writer, char *p, enum llmsim_column_kind kind,
+                       const struct llmsim_request *request, const struct llmsim_source *source)
+{
+    size_t length;
+    const char *text;
+    switch (kind) {
+    case LLMSIM_COLUMN_SECONDS:
+        return llmsim_put_ns(p, request->arrival_ns);
+    case LLMSIM_COLUMN_DATE:
+        return put_time(writer, p, request->arrival_ns);
+    case LLMSIM_COLUMN_PROMPT_TOKENS:
+        return llmsim_put_u64(p, request->prompt_tokens);
+    case LLMSIM_COLUMN_OUTPUT_TOKENS:
+        return llmsim_put_u64(p, request->output_tokens);
+    case LLMSIM_COLUMN_REQUEST_ID:
+        if (request->id == LLMSIM_NO_ID)
+            return llmsim_put_u64(p, request->row);
+        text = source->id_text(source->self, request->id, &length);
+        memcpy(p, text, length);
+        return p + length;
+    case LLMSIM_COLUMN_IGNORED:
+        break;
+    }
+    return p;
+}
+
+static void put_header(struct llmsim_trace_writer *writer)
+{
+    for (size_t i = 0; i < writer->n_columns; i++) {
+        llmsim_output_text(&writer->out, i > 0 ? "," : "");
+        llmsim_output_text(&writer->out, writer->columns[i].name);
+    }
+    llmsim_output_text(&writer->out, "\n");
+}
+
+enum llmsim_status llmsim_trace_writer_open(const char *path,
+                                            const struct llmsim_trace_writer_options *options,
+                                            struct llmsim_trace_writer **writer,
+                                            struct llmsim_error *err)
+{
+    *writer = NULL;
+    const struct llmsim_trace_format *format;
+    enum llmsim_status status = llmsim_trace_format_named(
+        options->format != NULL ? options->format : "native", &format, err);
+    if (status != LLMSIM_OK)
+        return status;
+    struct llmsim_trace_writer *w = calloc(1, sizeof *w);
+    if (w == NULL)
+        return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
+    w->day = -1;
+    for (const struct llmsim_trace_column *c = format->columns; c->name != NULL; c++)
+        if (!c->optional || (c->kind == LLMSIM_COLUMN_REQUEST_ID && options->with_request_ids))
+            w->columns[w->n_columns++] = *c;
+    status = llmsim_output_open(&w->out, path,
+                                options->zstd ? LLMSIM_COMPRESS_ZSTD : LLMSIM_COMPRESS_NONE, err);
+    if (status != LLMSIM_OK) {
+        free(w);
+        return status;
+    }
+    put_header(w);
+    *writer = w;
+    return LLMSIM_OK;
+}
+
+enum llmsim_status llmsim_trace_writer_add(struct llmsim_trace_writer *writer,
+                                           const struct llmsim_source *source,
+                                           const struct llmsim_request *requests, size_t n,
+                                           struct llmsim_error *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        char *p = llmsim_output_room(&writer->out, ROW_ROOM);
+        for (size_t c = 0; c < writer->n_columns; c++) {
+            p = put_field(writer, p, writer->columns[c].kind, &requests[i], source);
+            *p++ = c + 1 < writer->n_columns ? ',' : '\n';
+        }
+        llmsim_output_advance(&writer->out, p);
+    }
+    return llmsim_output_check(&writer->out, err);
+}
+
+bool llmsim_trace_writer_has_ids(const struct llmsim_trace_writer *writer)
+{
+    for (size_t i = 0; i < writer->n_columns; i++)
+        if (writer->columns[i].kind == LLMSIM_COLUMN_REQUEST_ID)
+            return true;
+    return false;
+}
+
+enum llmsim_status llmsim_trace_writer_commit(struct llmsim_trace_writer *writer,
+                                              struct llmsim_error *err)
+{
+    return llmsim_output_commit(&writer->out, err);
+}
+
+void llmsim_trace_writer_close(struct llmsim_trace_writer *writer)
+{
+    if (writer == NULL)
+        return;
+    llmsim_output_close(&writer->out);
+    free(writer);
+}
