@@ -12,6 +12,7 @@ set tics nomirror
 set grid linetype 1 linecolor rgb "#DDDDDD" linewidth 0.7
 set border 3 linecolor rgb "#444444"
 set key off
+set ylabel offset 1, 0
 
 # Logarithmic axes are labelled at 1, 2, 5, 10, …, or, over many decades, at the powers of ten.
 is_wide(low, high) = high / low > 5
@@ -25,7 +26,7 @@ do for [decade = -9 : 9] {
     }
 }
 set_x = 'if (is_wide(low, high)) { set logscale x; \
-             eval "set xtics (".(high / low > 1e4 ? tics_1 : tics_1_2_5).")" } \
+             eval "set xtics (".(high / low > 1e3 ? tics_1 : tics_1_2_5).")" } \
          else { unset logscale x; set xtics autofreq }; \
          set xrange [low / 1.1 : high * 1.1]'
 set_y = 'if (is_wide(low, high)) { set logscale y; \
