@@ -32,6 +32,8 @@ static inline char *read_text(const char *dir, const char *name, size_t *length)
 {
     char path[512];
     (void)snprintf(path, sizeof path, "%s/%s", dir, name);
+    if (length != NULL)
+        *length = 0;
     FILE *f = fopen(path, "rb");
     if (f == NULL)
         return NULL;
