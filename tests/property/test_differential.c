@@ -89,6 +89,24 @@ Test(differential, random_4)
     compare_seeds(3000000000, case_count(2500));
 }
 
+/* Outputs of many thousand tokens go round the fast engine's timing wheel more than once. */
+Test(differential, long_outputs)
+{
+    char *step_dir = scratch_dir(), *fast_dir = scratch_dir();
+    struct random_case c;
+    for (uint64_t seed = 4000000000; seed < 4000000000 + case_count(60); seed++) {
+        char what[64];
+        (void)snprintf(what, sizeof what, "long outputs, seed %llu", (unsigned long long)seed);
+        case_make(&c, seed);
+        c.n_requests = c.n_requests < 12 ? c.n_requests : 12;
+        for (size_t i = 0; i < c.n_requests; i++)
+            c.requests[i].output_tokens *= 300;
+        compare_case(&c, step_dir, fast_dir, what);
+    }
+    remove_dir(step_dir);
+    remove_dir(fast_dir);
+}
+
 static void compare_trace(const char *name, const char *rate, const char *policy, uint64_t limit)
 {
     char path[512];
