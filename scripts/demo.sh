@@ -12,7 +12,8 @@ log=build/demo.log
 mkdir -p build
 echo "== building build/demo/llmsim"
 if ! { cmake --preset demo && cmake --build --preset demo --parallel "$(nproc)"; } >$log 2>&1; then
-    cat $log
+    tail -n 60 $log
+    echo "all of it is in $log"
     exit 1
 fi
 

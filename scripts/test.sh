@@ -12,6 +12,7 @@ case ${1-} in
 *) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;;
 esac
 jobs=$(nproc)
+mkdir -p build
 stage() { echo "== $* (${SECONDS} s)"; }
 
 scripts/setup.sh test
@@ -22,12 +23,11 @@ find .ci scripts tests \( -name '*.sh' -o -path .ci/run \) -print0 | xargs -0 sh
 
 build() { # PRESET TARGET: quiet unless it fails or warns
     local log=build/$1.log
-    mkdir -p build
     stage "build $1"
     if ! { cmake --preset "$1" && cmake --build --preset "$1" --parallel "$jobs" --target "$2"; } \
         >"$log" 2>&1; then
-        cat "$log"
-        echo "build $1 failed"
+        tail -n 60 "$log"
+        echo "build $1 failed; all of it is in $log"
         exit 1
     fi
 }

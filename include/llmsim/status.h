@@ -75,6 +75,13 @@ LLMSIM_API enum llmsim_status llmsim_fail_at(struct llmsim_error *err, enum llms
                                              const char *file, uint64_t line, uint64_t column,
                                              const char *format, ...) LLMSIM_PRINTF(6, 7);
 
+/* clang's analyzer sees one source file at a time and has to be told that a failure returns the
+ * status that it is given. */
+#ifdef __clang_analyzer__
+#define llmsim_fail(err, status, ...) ((void)llmsim_fail(err, status, __VA_ARGS__), (status))
+#define llmsim_fail_at(err, status, ...) ((void)llmsim_fail_at(err, status, __VA_ARGS__), (status))
+#endif
+
 /* "FILE:LINE:COLUMN: message", without the parts that are not known and without a newline. Writes
  * at most `capacity` bytes, NUL included. */
 LLMSIM_API void llmsim_error_format(const struct llmsim_error *err, char *text, size_t capacity);

@@ -47,6 +47,7 @@ static void fill(struct llmsim_error *err, enum llmsim_status status, const char
             *c = '?';
 }
 
+#undef llmsim_fail /* of the analyzer */
 enum llmsim_status llmsim_fail(struct llmsim_error *err, enum llmsim_status status,
                                const char *format, ...)
 {
@@ -57,6 +58,7 @@ enum llmsim_status llmsim_fail(struct llmsim_error *err, enum llmsim_status stat
     return status;
 }
 
+#undef llmsim_fail_at
 enum llmsim_status llmsim_fail_at(struct llmsim_error *err, enum llmsim_status status,
                                   const char *file, uint64_t line, uint64_t column,
                                   const char *format, ...)

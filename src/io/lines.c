@@ -107,7 +107,7 @@ void llmsim_lines_sha256(struct llmsim_lines *lines, char hex[65])
     unsigned n = 0;
     hash_taken(lines);
     (void)EVP_DigestFinal_ex(lines->digest, digest, &n);
-    for (unsigned i = 0; i < 32; i++) {
+    for (size_t i = 0; i < 32; i++) {
         hex[2 * i] = "0123456789abcdef"[digest[i] >> 4];
         hex[2 * i + 1] = "0123456789abcdef"[digest[i] & 15];
     }

@@ -168,7 +168,7 @@ static const char *parse_zone(const char *p, const char *end, int64_t *offset_s)
     if ((*p != '+' && *p != '-') || end - p != 6 || !scan_two(p + 1, &hours) || p[3] != ':' ||
         !scan_two(p + 4, &minutes) || hours > 23 || minutes > 59)
         return "does not end as a time; expected nothing more, Z, +HH:MM or -HH:MM";
-    *offset_s = (hours * 60 + minutes) * (*p == '-' ? -60 : 60);
+    *offset_s = (int64_t)(hours * 60 + minutes) * (*p == '-' ? -60 : 60);
     return NULL;
 }
 

@@ -575,6 +575,7 @@ static enum llmsim_status read_shape(const struct llmsim_json *json,
     enum llmsim_status status = find_architecture(json, &architecture, err);
     if (status != LLMSIM_OK)
         return status;
+    /* Set if the status is ok. NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
     c = architecture->defaults;
     status =
         llmsim_json_read(json, json->root, architecture->keys, LLMSIM_JSON_SKIP_UNKNOWN, &c, err);

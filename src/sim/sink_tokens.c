@@ -128,7 +128,7 @@ static enum llmsim_status tokens_tokens(void *self, const struct llmsim_result *
                                         struct llmsim_error *err)
 {
     struct tokens_sink *sink = self;
-    char *p = llmsim_output_room(sink->out, 2 * ROW_ROOM);
+    char *p = llmsim_output_room(sink->out, (size_t)2 * ROW_ROOM);
     p = put_row(p, r, 0, r->first_token_ns, llmsim_result_ttft_ns(r));
     if (r->token_ns == NULL && r->request.output_tokens > 1) {
         int64_t second_ns = sink->ring[r->first_decode_step & (sink->capacity - 1)].end_ns;

@@ -34,7 +34,7 @@ static void replay_into(const char *dir, const char *engine, struct llmsim_repla
 static void expect_same(const char *step_dir, const char *fast_dir, const char *what)
 {
     for (size_t i = 0; i < N_FILES; i++) {
-        size_t n_step, n_fast;
+        size_t n_step = 0, n_fast = 0;
         char *step = read_text(step_dir, files[i], &n_step);
         char *fast = read_text(fast_dir, files[i], &n_fast);
         cr_assert(step != NULL && fast != NULL);
