@@ -1,6 +1,9 @@
 /* shared_options.c: what the options that several commands share stand for. */
 #include <string.h>
 
+#include <stdio.h>
+#include <string.h>
+
 #include "cli.h"
 
 const struct llmsim_choice *cli_on_bad_row(size_t i)
@@ -42,6 +45,16 @@ enum llmsim_status cli_open_trace(const struct cli_trace_options *options, const
     return llmsim_trace_open(path, &trace_options, trace, err);
 }
 
+/* The library does not know of options. */
+static enum llmsim_status fail_without_ptps(enum llmsim_status status, struct llmsim_error *err)
+{
+    size_t used = strlen(err->message); /* err is zeroed, or filled by the failure */
+    if (status != LLMSIM_OK)
+        (void)snprintf(err->message + used, sizeof err->message - used,
+                       "; --ptps TOKENS/S gives one");
+    return status;
+}
+
 enum llmsim_status cli_open_cost(const struct cli_catalogue_options *options,
                                  struct llmsim_model *model, struct llmsim_gpu *gpu,
                                  struct llmsim_cost *cost, struct llmsim_error *err)
@@ -55,7 +68,8 @@ enum llmsim_status cli_open_cost(const struct cli_catalogue_options *options,
     if (status == LLMSIM_OK)
         status = llmsim_catalogue_gpu(catalogue, options->gpu, gpu, err);
     if (status == LLMSIM_OK && !(ptps > 0))
-        status = llmsim_catalogue_ptps(catalogue, model->name, gpu->name, &ptps, err);
+        status = fail_without_ptps(
+            llmsim_catalogue_ptps(catalogue, model->name, gpu->name, &ptps, err), err);
     if (status == LLMSIM_OK)
         status = llmsim_cost_init_ptps(cost, model, gpu, ptps, err);
     llmsim_catalogue_close(catalogue);

@@ -484,8 +484,9 @@ enum llmsim_status llmsim_catalogue_ptps(const struct llmsim_catalogue *catalogu
     cJSON_ArrayForEach(value, of_model) offer(&measured, value->string, 0);
     print_listing(&measured, list);
     return llmsim_fail_at(err, LLMSIM_CATALOGUE, json->path, 0, 0,
-                          "no PTPS for %.127s on %.127s; this model has one on: %s", model, gpu,
-                          measured.n > 0 ? list : "no GPU");
+                          "no PTPS for %.127s on %.127s; this model has %s%s", model, gpu,
+                          measured.n > 0 ? "one on: " : "none on any GPU",
+                          measured.n > 0 ? list : "");
 }
 
 /* ---- writing ---- */

@@ -225,7 +225,7 @@ Test(catalogue, no_measurement)
     expect_error(llmsim_catalogue_ptps(c, "m", "G 3", &ptps, &err), LLMSIM_CATALOGUE, &err,
                  "./ptps.json: no PTPS for m on G 3; this model has one on: G 1, G 2");
     expect_error(llmsim_catalogue_ptps(c, "other", "G 1", &ptps, &err), LLMSIM_CATALOGUE, &err,
-                 "./ptps.json: no PTPS for other on G 1; this model has one on: no GPU");
+                 "./ptps.json: no PTPS for other on G 1; this model has none on any GPU");
     llmsim_catalogue_close(c);
 }
 
