@@ -48,10 +48,11 @@ enum llmsim_status cli_open_trace(const struct cli_trace_options *options, const
 /* The library does not know of options. */
 static enum llmsim_status fail_without_ptps(enum llmsim_status status, struct llmsim_error *err)
 {
-    size_t used = strlen(err->message); /* err is zeroed, or filled by the failure */
-    if (status != LLMSIM_OK)
+    if (status != LLMSIM_OK) {
+        size_t used = strlen(err->message);
         (void)snprintf(err->message + used, sizeof err->message - used,
                        "; --ptps TOKENS/S gives one");
+    }
     return status;
 }
 
