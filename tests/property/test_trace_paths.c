@@ -1,0 +1,309 @@
+/* The scanner of plain rows and the libcsv path give the same requests and the same errors, on
+ * random files of plain and odd lines. LLMSIM_CASES=N runs N files, LLMSIM_SEED=S begins at S. */
+#include <criterion/criterion.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "llmsim/trace.h"
+#include "temp_files.h"
+
+#define MAX_LINES 40
+
+struct random {
+    uint64_t state;
+};
+
+static uint32_t below(struct random *r, uint32_t n)
+{
+    r->state = r->state * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)((r->state >> 33) % n);
+}
+
+/* ---- a random file ---- */
+
+struct text {
+    char bytes[MAX_LINES * 600];
+    size_t n;
+};
+
+static void put(struct text *t, const char *s)
+{
+    size_t n = strlen(s);
+    memcpy(t->bytes + t->n, s, n);
+    t->n += n;
+}
+
+static const char *pick(struct random *r, const char *const *list, uint32_t n)
+{
+    return list[below(r, n)];
+}
+#define PICK(r, list) pick(r, list, (uint32_t)(sizeof list / sizeof *list))
+
+static void put_tokens(struct random *r, struct text *t)
+{
+    static const char *const odd[] = {
+        "",    " 12",        "12 ", "\"12\"",     "-1",  "+1",   "1.0",  "1000000000",
+        "abc", "0012",       "1e3", "1000000001", "\t7", "1 2",  "7\"",  "\"7\"\"",
+        "١",   "4294967297", "\"7", "999999999",  "1\r", "\x01", "\"\"", "000000000012"};
+    char number[16];
+    if (below(r, 12) == 0) {
+        put(t, PICK(r, odd));
+        return;
+    }
+    uint32_t bound = 1;
+    for (uint32_t digits = below(r, 9); digits > 0; digits--)
+        bound *= 10;
+    (void)snprintf(number, sizeof number, "%" PRIu32, below(r, bound + 1));
+    put(t, number);
+}
+
+static void put_seconds(struct random *r, struct text *t, uint64_t ns)
+{
+    static const char *const odd[] = {"", "-1", "nan", "1e300", ".", "1..2", "\"1\"", "0x1", "1,5"};
+    static const char *const form[] = {"%.0f",  "%.1f",     "%.3f",  "%.6f",  "%.9f",
+                                       "%.9f",  "%.9f",     "%.12f", " %.3f", "%.3f ",
+                                       "+%.2f", "\"%.9f\"", "%.12e", "%.17g"};
+    char number[64];
+    if (below(r, 20) == 0) {
+        put(t, PICK(r, odd));
+        return;
+    }
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+    (void)snprintf(number, sizeof number, PICK(r, form), (double)ns / 1e9);
+#pragma GCC diagnostic pop
+    put(t, number);
+}
+
+static void put_date(struct random *r, struct text *t, uint64_t ns)
+{
+    static const char *const odd[] = {"",
+                                      "2023-11-16",
+                                      "2023-02-30 00:00:00",
+                                      "2023-11-17 24:00:00",
+                                      "2023-11-17 00:00:61",
+                                      "2023-11-17  00:00:00",
+                                      "2023-11-17 00:00:00.",
+                                      "2023-11-17 00:00:00x",
+                                      "2023-11-17 0:00:00",
+                                      "12",
+                                      "2023-11-17 00:00:00+0",
+                                      "2023-11-17 00:00:00+00:0"};
+    static const char *const zones[] = {"", "", "", "", "Z", "+00:00", "+00:00", "-00:00", "+0000"};
+    char text[96], fraction[24];
+    if (below(r, 20) == 0) {
+        put(t, PICK(r, odd));
+        return;
+    }
+    uint64_t s = ns / 1000000000 + 86390; /* midnight comes soon */
+    (void)snprintf(fraction, sizeof fraction, ".%09" PRIu64, ns % 1000000000);
+    if (below(r, 3) == 0)
+        (void)snprintf(fraction, sizeof fraction, ".%012" PRIu64, ns % 1000000000 * 1000 + 500);
+    else
+        fraction[below(r, 10) + (below(r, 8) > 0)] = '\0';
+    if (below(r, 10) == 0)
+        fraction[0] = '\0';
+    bool quoted = below(r, 12) == 0;
+    (void)snprintf(text, sizeof text,
+                   "%s2023-11-%02" PRIu64 "%c%02" PRIu64 ":%02" PRIu64 ":%02" PRIu64 "%s%s%s",
+                   quoted ? "\"" : "", 16 + s / 86400 % 14, below(r, 4) == 0 ? 'T' : ' ',
+                   s / 3600 % 24, s / 60 % 60, s % 60, fraction, PICK(r, zones),
+                   quoted ? "\"" : "");
+    put(t, text);
+}
+
+static void put_id(struct random *r, struct text *t)
+{
+    static const char *const ids[] = {
+        "a",
+        "req-17",
+        "\"x,y\"",
+        "",
+        "two words",
+        " trimmed ",
+        "\"\"\"\"",
+        "é",
+        "a\"",
+        "\" b\"",
+        "\t",
+        "\x7f",
+        "a\tb",
+        "123456789012345678901234567890123456789012345678901234567890123",
+        "1234567890123456789012345678901234567890123456789012345678901234"};
+    put(t, below(r, 3) > 0 ? "id" : PICK(r, ids));
+}
+
+static void put_other(struct random *r, struct text *t)
+{
+    static const char *const texts[] = {"",  "x",    "a b",  " ",    "\"q,q\"", "1.5", "\"",
+                                        "é", "a\tb", "\x02", "a\"b", "\"a\"b",  "x",   "y"};
+    put(t, PICK(r, texts));
+}
+
+enum column { TIME, PROMPT, OUTPUT, ID, OTHER };
+
+static void put_line(struct random *r, struct text *t, const enum column *columns, size_t n,
+                     bool azure, uint64_t ns)
+{
+    static const char *const blank[] = {"", " ", "\t", ",", "\"\"", ",,,,,,,,", "\xff\xfe"};
+    if (below(r, 15) == 0) {
+        put(t, PICK(r, blank));
+        return;
+    }
+    if (below(r, 30) == 0)
+        n += below(r, 2) > 0 ? 1 : (size_t)-1;
+    for (size_t i = 0; i < n; i++) {
+        if (i > 0)
+            put(t, ",");
+        switch (columns[i]) {
+        case TIME:
+            (azure ? put_date : put_seconds)(r, t, ns);
+            break;
+        case PROMPT:
+        case OUTPUT:
+            put_tokens(r, t);
+            break;
+        case ID:
+            put_id(r, t);
+            break;
+        case OTHER:
+            put_other(r, t);
+            break;
+        }
+    }
+}
+
+static void make_file(struct random *r, struct text *t)
+{
+    static const char *const names[2][5] = {
+        {"arrival_s", "prompt_tokens", "output_tokens", "request_id", "other"},
+        {"TIMESTAMP", "ContextTokens", "GeneratedTokens", "other1", "other2"}};
+    static const char *const ends[] = {"\n", "\r\n"};
+    enum column columns[6] = {TIME, PROMPT, OUTPUT, ID, OTHER, OTHER};
+    bool azure = below(r, 2) > 0;
+    if (azure)
+        columns[ID] = OTHER;
+    size_t n = 3 + below(r, 3);
+    t->n = 0;
+    const char *end = PICK(r, ends);
+    size_t order[5];
+    for (size_t i = 0; i < n; i++)
+        order[i] = i;
+    for (size_t i = n - 1; i > 0 && below(r, 2) > 0; i--) {
+        size_t j = below(r, (uint32_t)i + 1), kept = order[i];
+        order[i] = order[j];
+        order[j] = kept;
+    }
+    enum column shuffled[6] = {OTHER, OTHER, OTHER, OTHER, OTHER, OTHER};
+    for (size_t i = 0; i < n; i++) {
+        put(t, i > 0 ? "," : "");
+        put(t, names[azure][order[i]]);
+        shuffled[i] = columns[order[i]];
+    }
+    put(t, end);
+    uint64_t ns = 0;
+    for (uint32_t i = 1 + below(r, MAX_LINES - 2); i > 0; i--) {
+        ns += (uint64_t)below(r, 1000000000) * below(r, 4);
+        put_line(r, t, shuffled, n, azure, below(r, 40) > 0 ? ns : ns / 2);
+        put(t, i > 1 || below(r, 2) > 0 ? end : "");
+    }
+}
+
+/* ---- what a reading gives, as text ---- */
+
+struct log {
+    char bytes[MAX_LINES * 1600];
+    size_t n;
+};
+
+static void say(struct log *log, const char *format, ...) LLMSIM_PRINTF(2, 3);
+static void say(struct log *log, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    int n = vsnprintf(log->bytes + log->n, sizeof log->bytes - log->n, format, arguments);
+    va_end(arguments);
+    cr_assert(n >= 0 && (size_t)n < sizeof log->bytes - log->n);
+    log->n += (size_t)n;
+}
+
+static enum llmsim_status log_reject(void *ctx, const struct llmsim_trace_reject *reject,
+                                     struct llmsim_error *err)
+{
+    (void)err;
+    say(ctx, "%" PRIu64 ":%" PRIu64 ": %s [%.*s]\n", reject->line, reject->column, reject->reason,
+        (int)reject->row_length, reject->row);
+    return LLMSIM_OK;
+}
+
+static void read_file_into(const char *path, struct llmsim_trace_options *options, bool skip,
+                           size_t capacity, struct log *log)
+{
+    struct llmsim_trace *trace;
+    struct llmsim_error err = {0};
+    struct llmsim_request requests[MAX_LINES];
+    log->n = 0;
+    options->on_reject = skip ? log_reject : NULL;
+    options->on_reject_ctx = log;
+    enum llmsim_status status = llmsim_trace_open(path, options, &trace, &err);
+    cr_assert(status == LLMSIM_OK, "%s", err.message);
+    struct llmsim_source source = llmsim_trace_source(trace);
+    size_t n;
+    do {
+        status = source.read(source.self, requests, capacity, &n, &err);
+        for (size_t i = 0; i < n; i++) {
+            size_t length = 0;
+            const char *id = "";
+            if (requests[i].id != LLMSIM_NO_ID)
+                id = source.id_text(source.self, requests[i].id, &length);
+            say(log, "%" PRId64 " %" PRIu64 " %" PRIu32 " %" PRIu32 " %.*s\n",
+                requests[i].arrival_ns, requests[i].row, requests[i].prompt_tokens,
+                requests[i].output_tokens, (int)length, id);
+            if (requests[i].id != LLMSIM_NO_ID)
+                source.release(source.self, requests[i].id);
+        }
+    } while (status == LLMSIM_OK && n > 0);
+    if (status != LLMSIM_OK)
+        say(log, "%d %" PRIu64 ":%" PRIu64 ": %s\n", (int)status, err.line, err.column,
+            err.message);
+    struct llmsim_trace_status end;
+    llmsim_trace_get_status(trace, &end);
+    say(log, "%" PRIu64 " %" PRIu64 " %s\n", end.rows, end.rejected, end.sha256);
+    llmsim_trace_close(trace);
+}
+
+static uint64_t from_environment(const char *name, uint64_t otherwise)
+{
+    const char *text = getenv(name);
+    return text != NULL ? strtoull(text, NULL, 10) : otherwise;
+}
+
+Test(trace_paths, both_give_the_same, .timeout = 3600)
+{
+    static struct text text;
+    static struct log plain, libcsv;
+    uint64_t n_cases = from_environment("LLMSIM_CASES", 4000);
+    uint64_t seed = from_environment("LLMSIM_SEED", 1);
+    char *path = temp_file("", 0);
+    for (uint64_t i = seed; i < seed + n_cases; i++) {
+        struct random r = {i * 0x9E3779B97F4A7C15u};
+        make_file(&r, &text);
+        (void)remove(path); /* ext4 waits for the disk when a file is cut to nothing */
+        write_file(path, text.bytes, text.n);
+        struct llmsim_trace_options options = {.limit = below(&r, 4) == 0 ? below(&r, 20) : 0};
+        if (below(&r, 3) == 0)
+            options.rate_scale = (struct llmsim_ratio){1 + below(&r, 9), 1 + below(&r, 9)};
+        size_t capacity = 1 + below(&r, MAX_LINES);
+        for (int skip = 0; skip <= 1; skip++) {
+            options.only_libcsv = false;
+            read_file_into(path, &options, skip, capacity, &plain);
+            options.only_libcsv = true;
+            read_file_into(path, &options, skip, capacity, &libcsv);
+            cr_assert(plain.n == libcsv.n && memcmp(plain.bytes, libcsv.bytes, plain.n) == 0,
+                      "LLMSIM_SEED=%" PRIu64 ", skip %d\n%.*s\nscanner:\n%.*s\nlibcsv:\n%.*s", i,
+                      skip, (int)text.n, text.bytes, (int)plain.n, plain.bytes, (int)libcsv.n,
+                      libcsv.bytes);
+        }
+    }
+    remove_temp(path);
+}
