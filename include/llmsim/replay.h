@@ -34,12 +34,13 @@ struct llmsim_replay_config {
     const char *engine;              /* a name of the engine table; NULL: "fast" */
     uint32_t max_num_seqs;           /* 1 to LLMSIM_MAX_NUM_SEQS */
     uint32_t max_num_batched_tokens; /* 1 or more */
-    /* Called after every event, NULL: not at all. The step engine's events are the arrivals and the
-     * ends of steps; the fast engine's are its runs, and it reads an arrival only once the
-     * scheduler can see it, so its n_arrived and n_waiting count what it has read. Returning false
-     * ends the run with LLMSIM_INTERRUPTED. */
+    /* Called after every event, or every so many (0 is 1); NULL: not at all. The step engine's
+     * events are the arrivals and the ends of steps; the fast engine's are its runs, and it reads
+     * an arrival only once the scheduler can see it, so its n_arrived and n_waiting count what it
+     * has read. Returning false ends the run with LLMSIM_INTERRUPTED. */
     bool (*observe)(void *ctx, const struct llmsim_observation *observation);
     void *observe_ctx;
+    uint32_t observe_every;
 };
 
 /* The i-th policy or engine; NULL behind the last. */

@@ -33,13 +33,37 @@ LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
 llmsim_stat_init(struct llmsim_stat *stat, bool keep_values, struct llmsim_error *err);
 LLMSIM_API void llmsim_stat_fini(struct llmsim_stat *stat);
 
-LLMSIM_API void llmsim_stat_add(struct llmsim_stat *stat, uint64_t value);
-
 /* Count the `n` values first, first + increment, … in nanoseconds rounded down, each `weight`
  * times; the sum and the extremes stay the caller's to keep. Not with keep_values. Costs a few
  * nanoseconds a bucket that the values reach, not a value. */
 LLMSIM_API void llmsim_stat_count_progression(struct llmsim_stat *stat, llmsim_time first,
                                               uint64_t increment, uint64_t n, uint64_t weight);
+
+/* Bucket k: below 1024 the value itself; above, the top 10 bits of the value (the leading one and
+ * nine more) and how far they were shifted. Consecutive buckets adjoin. */
+#define LLMSIM_STAT_SUB_BITS 9
+static inline unsigned llmsim_stat_bucket(uint64_t value)
+{
+    unsigned top = 63 - (unsigned)__builtin_clzll(value | 1);
+    unsigned shift = top > LLMSIM_STAT_SUB_BITS ? top - LLMSIM_STAT_SUB_BITS : 0;
+    return (shift << LLMSIM_STAT_SUB_BITS) + (unsigned)(value >> shift);
+}
+
+/* The part of llmsim_stat_add that keeps a value. */
+LLMSIM_API void llmsim_stat_keep(struct llmsim_stat *stat, uint64_t value);
+
+/* Add one value: some nanoseconds. */
+static inline void llmsim_stat_add(struct llmsim_stat *stat, uint64_t value)
+{
+    if (stat->values != NULL)
+        llmsim_stat_keep(stat, value);
+    else
+        stat->counts[llmsim_stat_bucket(value)]++;
+    stat->n++;
+    stat->sum += value;
+    stat->min = value < stat->min ? value : stat->min;
+    stat->max = value > stat->max ? value : stat->max;
+}
 
 /* 0 if there are no values. `p` from 0 to 1. percentile may sort the kept values. */
 LLMSIM_API double llmsim_stat_mean(const struct llmsim_stat *stat);

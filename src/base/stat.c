@@ -3,16 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Bucket k: below 1024 the value itself; above, the top 10 bits of the value (the leading one and
- * nine more) and how far they were shifted. Consecutive buckets adjoin. */
-#define SUB_BITS 9
-
-static unsigned bucket_of(uint64_t value)
-{
-    unsigned top = 63 - (unsigned)__builtin_clzll(value | 1);
-    unsigned shift = top > SUB_BITS ? top - SUB_BITS : 0;
-    return (shift << SUB_BITS) + (unsigned)(value >> shift);
-}
+#define SUB_BITS LLMSIM_STAT_SUB_BITS
 
 static unsigned bucket_shift(unsigned bucket)
 {
@@ -47,23 +38,19 @@ void llmsim_stat_fini(struct llmsim_stat *stat)
 static void spill(struct llmsim_stat *stat)
 {
     for (uint64_t i = 0; i < stat->n; i++)
-        stat->counts[bucket_of(stat->values[i])]++;
+        stat->counts[llmsim_stat_bucket(stat->values[i])]++;
     free(stat->values);
     stat->values = NULL;
 }
 
-void llmsim_stat_add(struct llmsim_stat *stat, uint64_t value)
+void llmsim_stat_keep(struct llmsim_stat *stat, uint64_t value)
 {
-    if (stat->values != NULL && stat->n == LLMSIM_STAT_EXACT)
-        spill(stat);
-    if (stat->values != NULL)
+    if (stat->n < LLMSIM_STAT_EXACT) {
         stat->values[stat->n] = value;
-    else
-        stat->counts[bucket_of(value)]++;
-    stat->n++;
-    stat->sum += value;
-    stat->min = value < stat->min ? value : stat->min;
-    stat->max = value > stat->max ? value : stat->max;
+        return;
+    }
+    spill(stat);
+    stat->counts[llmsim_stat_bucket(value)]++;
 }
 
 /* Values of one octave, whose buckets all have the same width, wider than the increment. Where one
@@ -99,7 +86,7 @@ void llmsim_stat_count_progression(struct llmsim_stat *stat, llmsim_time first, 
     stat->n += n * weight;
     while (n > 0) {
         uint64_t ns = (uint64_t)(value >> LLMSIM_TIME_FRACTION_BITS);
-        unsigned bucket = bucket_of(ns);
+        unsigned bucket = llmsim_stat_bucket(ns);
         unsigned shift = bucket_shift(bucket);
         uint64_t counted = increment == 0 ? n : 1;
         /* Up to 2^40 ns the width of a bucket fits 64 bits as a time. */

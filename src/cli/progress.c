@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* The clock is read once in so many events: an event takes some tens of nanoseconds. */
+/* An event takes some tens of nanoseconds. */
 #define EVENTS_BETWEEN_LOOKS 4096
 #define SECONDS_BETWEEN_LINES 0.2
 
@@ -41,7 +41,7 @@ static bool observe(void *ctx, const struct llmsim_observation *o)
     struct progress *p = ctx;
     if (interrupted)
         return false;
-    if (!p->is_terminal || ++p->n_events % EVENTS_BETWEEN_LOOKS != 0)
+    if (!p->is_terminal)
         return true;
     struct timespec now;
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
@@ -60,6 +60,7 @@ void progress_start(struct progress *progress, const struct llmsim_trace *trace,
     progress->last = progress->start;
     config->observe = observe;
     config->observe_ctx = progress;
+    config->observe_every = EVENTS_BETWEEN_LOOKS;
     interrupted = 0;
     /* SA_RESETHAND: a second Ctrl-C kills, should the first not get through. */
     struct sigaction action = {.sa_handler = on_sigint, .sa_flags = (int)SA_RESETHAND};

@@ -12,7 +12,6 @@ struct progress {
     const struct llmsim_trace *trace;
     bool is_terminal;
     bool is_shown;
-    uint64_t n_events;
     struct timespec start, last;
     struct sigaction earlier_sigint;
 };

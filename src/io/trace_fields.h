@@ -40,7 +40,7 @@ static inline bool llmsim_is_digit(char c)
 }
 
 /* The value of the eight decimal digits (0 to 9, not '0' to '9') in the bytes of x, the first in
- * the lowest: pairs, fours, eight. The counterpart of numfmt.h's llmsim_digits8. */
+ * the lowest: pairs, fours, eight. */
 static inline uint32_t llmsim_value8(uint64_t x)
 {
     x = x * 10 + (x >> 8);

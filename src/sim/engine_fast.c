@@ -209,7 +209,7 @@ static enum llmsim_status decode(struct fast_engine *e)
 
 static enum llmsim_status observe(const struct fast_engine *e)
 {
-    if (e->run->config->observe == NULL)
+    if (!llmsim_run_is_observed(e->run))
         return LLMSIM_OK;
     return llmsim_run_observe(e->run, &(struct llmsim_observation){
                                           .now = e->now,

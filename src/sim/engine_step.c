@@ -178,6 +178,8 @@ static enum llmsim_status end_step(struct step_engine *e)
 
 static enum llmsim_status observe(const struct step_engine *e)
 {
+    if (!llmsim_run_is_observed(e->run))
+        return LLMSIM_OK;
     return llmsim_run_observe(e->run, &(struct llmsim_observation){
                                           .now = e->now,
                                           .n_arrived = e->n_arrived,

@@ -162,7 +162,7 @@ enum llmsim_status llmsim_run_end_requests(struct run *run, struct llmsim_result
 
 enum llmsim_status llmsim_run_observe(struct run *run, const struct llmsim_observation *o)
 {
-    if (run->config->observe == NULL || run->config->observe(run->config->observe_ctx, o))
+    if (run->config->observe(run->config->observe_ctx, o))
         return LLMSIM_OK;
     return llmsim_fail(run->err, LLMSIM_INTERRUPTED,
                        "interrupted at simulated time %.3f s: %llu requests had ended and their "

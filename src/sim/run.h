@@ -15,7 +15,7 @@ struct run {
     struct llmsim_error *err;
     struct llmsim_totals totals;
     struct boundary boundary;
-    uint64_t n_events;
+    uint32_t n_unobserved; /* events since the last observation */
     struct arrivals arrivals;
 };
 
@@ -33,5 +33,14 @@ enum llmsim_status llmsim_run_steps(struct run *run, const struct llmsim_step_ru
 enum llmsim_status llmsim_run_end_requests(struct run *run, struct llmsim_result *results,
                                            size_t n);
 enum llmsim_status llmsim_run_observe(struct run *run, const struct llmsim_observation *o);
+
+/* An event has happened: is it to be observed? */
+static inline bool llmsim_run_is_observed(struct run *run)
+{
+    if (run->config->observe == NULL || ++run->n_unobserved < run->config->observe_every)
+        return false;
+    run->n_unobserved = 0;
+    return true;
+}
 
 #endif
