@@ -33,12 +33,6 @@ LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
 llmsim_stat_init(struct llmsim_stat *stat, bool keep_values, struct llmsim_error *err);
 LLMSIM_API void llmsim_stat_fini(struct llmsim_stat *stat);
 
-/* Count the `n` values first, first + increment, … in nanoseconds rounded down, each `weight`
- * times; the sum and the extremes stay the caller's to keep. Not with keep_values. Costs a few
- * nanoseconds a bucket that the values reach, not a value. */
-LLMSIM_API void llmsim_stat_count_progression(struct llmsim_stat *stat, llmsim_time first,
-                                              uint64_t increment, uint64_t n, uint64_t weight);
-
 /* Bucket k: below 1024 the value itself; above, the top 10 bits of the value (the leading one and
  * nine more) and how far they were shifted. Consecutive buckets adjoin. */
 #define LLMSIM_STAT_SUB_BITS 9
@@ -64,6 +58,19 @@ static inline void llmsim_stat_add(struct llmsim_stat *stat, uint64_t value)
     stat->min = value < stat->min ? value : stat->min;
     stat->max = value > stat->max ? value : stat->max;
 }
+
+/* Count a value `weight` times, without keep_values; the sum and the extremes stay the caller's to
+ * keep. */
+static inline void llmsim_stat_count(struct llmsim_stat *stat, uint64_t value, uint64_t weight)
+{
+    stat->counts[llmsim_stat_bucket(value)] += weight;
+    stat->n += weight;
+}
+
+/* The same for the `n` values first, first + increment, … in nanoseconds rounded down. Costs a few
+ * nanoseconds a bucket that the values reach, not a value. */
+LLMSIM_API void llmsim_stat_count_progression(struct llmsim_stat *stat, llmsim_time first,
+                                              uint64_t increment, uint64_t n, uint64_t weight);
 
 /* 0 if there are no values. `p` from 0 to 1. percentile may sort the kept values. */
 LLMSIM_API double llmsim_stat_mean(const struct llmsim_stat *stat);

@@ -57,7 +57,7 @@ void llmsim_stat_keep(struct llmsim_stat *stat, uint64_t value)
  * bucket ends, the next value is `over` past the border; the next bucket then holds width/increment
  * values, rounded down or up, and hands on its own remainder: Bresenham's line, without a division
  * a bucket. Returns how many values it has counted, up to the end of the octave. */
-static uint64_t count_octave(uint64_t *counts, unsigned bucket, uint64_t to_border, uint64_t width,
+static uint64_t count_octave(uint64_t *counts, unsigned bucket, uint64_t to_border, unsigned shift,
                              uint64_t increment, uint64_t n, uint64_t weight)
 {
     uint64_t counted = (to_border + increment - 1) / increment;
@@ -66,17 +66,25 @@ static uint64_t count_octave(uint64_t *counts, unsigned bucket, uint64_t to_bord
         return n;
     }
     counts[bucket++] += counted * weight;
+    uint64_t width = 1ull << (shift + LLMSIM_TIME_FRACTION_BITS);
     uint64_t over = counted * increment - to_border;
     uint64_t quotient = width / increment, remainder = width % increment;
-    for (; bucket % (1u << SUB_BITS) != 0 && counted < n; bucket++) {
-        bool one_more = over < remainder;
-        uint64_t in_bucket = quotient + one_more;
-        over = over - remainder + (one_more ? increment : 0);
-        in_bucket = in_bucket < n - counted ? in_bucket : n - counted;
-        counts[bucket] += in_bucket * weight;
-        counted += in_bucket;
+    /* Buckets that are filled to their end: those that the last value is past. */
+    llmsim_time span = (llmsim_time)increment * (llmsim_time)(n - counted - 1) + (llmsim_time)over;
+    uint64_t n_full = (uint64_t)(span >> (shift + LLMSIM_TIME_FRACTION_BITS));
+    uint64_t n_left = (1u << SUB_BITS) - bucket % (1u << SUB_BITS);
+    if (bucket % (1u << SUB_BITS) == 0)
+        return counted;
+    bool all_fit = n_full < n_left;
+    for (uint64_t i = all_fit ? n_full : n_left; i > 0; i--) {
+        uint64_t one_more = over < remainder;
+        over = over - remainder + (increment & -one_more);
+        counts[bucket++] += (quotient + one_more) * weight;
+        counted += quotient + one_more;
     }
-    return counted;
+    if (all_fit)
+        counts[bucket] += (n - counted) * weight;
+    return all_fit ? n : counted;
 }
 
 void llmsim_stat_count_progression(struct llmsim_stat *stat, llmsim_time first, uint64_t increment,
@@ -90,11 +98,12 @@ void llmsim_stat_count_progression(struct llmsim_stat *stat, llmsim_time first, 
         unsigned shift = bucket_shift(bucket);
         uint64_t counted = increment == 0 ? n : 1;
         /* Up to 2^40 ns the width of a bucket fits 64 bits as a time. */
-        if (increment != 0 && n > 1 && shift < 31 && increment < 1ull << (shift + 32)) {
+        if (increment != 0 && n > 1 && shift < 31 &&
+            increment < 1ull << (shift + LLMSIM_TIME_FRACTION_BITS)) {
             llmsim_time border =
                 llmsim_time_from_ns((int64_t)(bucket_floor(bucket) + (1ull << shift)));
-            counted = count_octave(stat->counts, bucket, (uint64_t)(border - value),
-                                   1ull << (shift + 32), increment, n, weight);
+            counted = count_octave(stat->counts, bucket, (uint64_t)(border - value), shift,
+                                   increment, n, weight);
         } else {
             stat->counts[bucket] += counted * weight;
         }

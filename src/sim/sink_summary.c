@@ -63,7 +63,7 @@ static void count_gap(struct llmsim_stat *itl, llmsim_time since, llmsim_time no
 {
     if (n_seqs == 0)
         return;
-    llmsim_stat_count_progression(itl, now - since, 0, 1, n_seqs);
+    llmsim_stat_count(itl, (uint64_t)((now - since) >> LLMSIM_TIME_FRACTION_BITS), n_seqs);
     widen(itl, llmsim_time_to_ns(now) - llmsim_time_to_ns(since));
 }
 
