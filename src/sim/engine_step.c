@@ -206,9 +206,10 @@ static enum llmsim_status run_events(struct step_engine *e)
         if (arrival == NULL && event == NULL)
             break;
         if (event != NULL && (arrival == NULL || llmsim_event_before(event, &arriving))) {
-            assert(event->time >= e->now);
+            status = LLMSIM_RUN_CHECK(e->run, event->time >= e->now, e->now, e->n_arrived);
             e->now = llmsim_event_queue_pop(&e->queue).time;
-            status = end_step(e);
+            if (status == LLMSIM_OK)
+                status = end_step(e);
         } else {
             assert(arriving.time >= e->now);
             e->now = arriving.time;

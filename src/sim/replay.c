@@ -55,6 +55,20 @@ enum llmsim_status llmsim_run_begin(struct run *run, const struct llmsim_run_vie
     return status;
 }
 
+enum llmsim_status llmsim_run_broken(struct run *run, const char *invariant, llmsim_time now,
+                                     uint64_t row)
+{
+    return llmsim_fail(run->err, LLMSIM_INTERNAL,
+                       "broken invariant at simulated time %.9f s, row %llu: %s",
+                       llmsim_time_to_seconds(now), (unsigned long long)row, invariant);
+}
+
+enum llmsim_status llmsim_run_check_end(struct run *run)
+{
+    return LLMSIM_RUN_CHECK(run, run->totals.n_requests == run->arrivals.n_taken,
+                            llmsim_time_from_ns(run->totals.last_end_ns), run->arrivals.n_taken);
+}
+
 enum llmsim_status llmsim_run_steps(struct run *run, const struct llmsim_step_run *steps)
 {
     enum llmsim_status status = LLMSIM_OK;
@@ -63,6 +77,7 @@ enum llmsim_status llmsim_run_steps(struct run *run, const struct llmsim_step_ru
         run->totals.n_decode_steps += steps->n_steps;
     if (steps->shape.prefill_seqs > 0)
         run->totals.n_prefill_steps += steps->n_steps;
+    status = LLMSIM_RUN_CHECK(run, steps->end >= steps->start, steps->start, run->arrivals.n_taken);
     if (steps->end > MAX_TIME)
         return llmsim_fail(run->err, LLMSIM_RUN_FAILED,
                            "simulated time passed 146 years at step %llu",
@@ -224,6 +239,8 @@ enum llmsim_status llmsim_replay(const struct llmsim_replay_config *config,
     status = engine->run(&run);
     if (status == LLMSIM_OK)
         status = run.arrivals.status;
+    if (status == LLMSIM_OK)
+        status = llmsim_run_check_end(&run);
     for (size_t i = 0; i < n_sinks && status == LLMSIM_OK; i++)
         if (sinks[i].ops->end != NULL)
             status = sinks[i].ops->end(sinks[i].self, &run.totals, err);

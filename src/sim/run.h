@@ -34,6 +34,16 @@ enum llmsim_status llmsim_run_end_requests(struct run *run, struct llmsim_result
                                            size_t n);
 enum llmsim_status llmsim_run_observe(struct run *run, const struct llmsim_observation *o);
 
+/* Invariants that are cheap enough to be always on: a broken one ends the run with LLMSIM_INTERNAL,
+ * the simulated time and the row at hand (the next to arrive, where it concerns none). Those of the
+ * inner loops are plain assertions, of debug builds. */
+enum llmsim_status llmsim_run_broken(struct run *run, const char *invariant, llmsim_time now,
+                                     uint64_t row);
+#define LLMSIM_RUN_CHECK(run, condition, now, row)                                                 \
+    ((condition) ? LLMSIM_OK : llmsim_run_broken((run), #condition, (now), (row)))
+/* At the end of a run: nothing is lost. */
+enum llmsim_status llmsim_run_check_end(struct run *run);
+
 /* An event has happened: is it to be observed? */
 static inline bool llmsim_run_is_observed(struct run *run)
 {
