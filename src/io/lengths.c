@@ -30,10 +30,12 @@ static bool read_number(const char **p, const char *end_at, double *value)
 /* "A,B,…": up to `capacity` numbers to the end of the text; 0 if it is anything else. */
 static size_t read_list(const char *p, double *values, size_t capacity)
 {
-    size_t n = 0;
-    while (n < capacity && read_number(&p, ",", &values[n++]) && *p == ',')
-        p++;
-    return *p == '\0' ? n : 0;
+    for (size_t n = 0; n < capacity && read_number(&p, ",", &values[n]); p++) {
+        n++;
+        if (*p == '\0')
+            return n;
+    }
+    return 0;
 }
 
 static bool is_count(double x)

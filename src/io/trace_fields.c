@@ -16,22 +16,19 @@ static const char *skip_digits(const char *p)
 const char *llmsim_parse_tokens(const char *text, size_t n, uint32_t *tokens)
 {
     const char *end = text + n;
+    uint64_t value = 0;
     if (n == 0)
         return "is empty; " EXPECTED_TOKENS;
-    if (llmsim_scan_tokens(text, tokens) == end)
-        return NULL;
     if (text[0] == '-' && n > 1 && skip_digits(text + 1) == end)
         return "is negative; " EXPECTED_TOKENS;
     if (skip_digits(text) != end)
         return "is not a whole number; " EXPECTED_TOKENS;
-    while (*text == '0')
-        text++;
-    if (text == end)
-        *tokens = 0;
-    else if (end - text == 10 && memcmp(text, "1000000000", 10) == 0)
-        *tokens = LLMSIM_MAX_TOKENS;
-    else if (llmsim_scan_tokens(text, tokens) != end)
-        return "is too large; " EXPECTED_TOKENS;
+    for (; text < end; text++) {
+        value = value * 10 + (uint64_t)(*text - '0');
+        if (value > LLMSIM_MAX_TOKENS)
+            return "is too large; " EXPECTED_TOKENS;
+    }
+    *tokens = (uint32_t)value;
     return NULL;
 }
 
@@ -107,8 +104,6 @@ const char *llmsim_parse_seconds(const char *text, size_t n, int64_t *ns)
     struct decimal d;
     if (n == 0)
         return "is empty; " EXPECTED_SECONDS;
-    if (llmsim_scan_seconds(text, ns) == text + n)
-        return NULL;
     if (!scan_decimal(text, text + n, &d))
         return "is not a number; " EXPECTED_SECONDS;
     *ns = decimal_to_ns(&d);
@@ -189,8 +184,6 @@ const char *llmsim_parse_date(struct llmsim_day_cache *cache, const char *text, 
     int hours, minutes, seconds;
     if (n == 0)
         return "is empty; " EXPECTED_DATE;
-    if (llmsim_scan_date(cache, text, ns) == end)
-        return NULL;
     if (n < 19 || (text[10] != ' ' && text[10] != 'T'))
         return "is not a date and time; " EXPECTED_DATE;
     const char *fault = parse_day(cache, text);

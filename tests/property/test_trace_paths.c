@@ -81,7 +81,9 @@ static void put_date(struct random *r, struct text *t, uint64_t ns)
                                       "2023-11-16",
                                       "2023-02-30 00:00:00",
                                       "2023-11-17 24:00:00",
-                                      "2023-11-17 00:00:61",
+                                      "2023-11-17 00:00:60",
+                                      "2023-11-17 00:60:00",
+                                      "2023-11-17 29:00:00",
                                       "2023-11-17  00:00:00",
                                       "2023-11-17 00:00:00.",
                                       "2023-11-17 00:00:00x",
@@ -173,6 +175,14 @@ static void put_line(struct random *r, struct text *t, const enum column *column
     }
 }
 
+/* Change one byte of what was put since `start`. */
+static void spoil(struct random *r, struct text *t, size_t start)
+{
+    static const char others[] = "0123456789999:-.,+ TZe\"x\r\n";
+    if (t->n > start)
+        t->bytes[start + below(r, (uint32_t)(t->n - start))] = others[below(r, sizeof others)];
+}
+
 static void make_file(struct random *r, struct text *t)
 {
     static const char *const names[2][5] = {
@@ -204,7 +214,10 @@ static void make_file(struct random *r, struct text *t)
     uint64_t ns = 0;
     for (uint32_t i = 1 + below(r, MAX_LINES - 2); i > 0; i--) {
         ns += (uint64_t)below(r, 1000000000) * below(r, 4);
+        size_t start = t->n;
         put_line(r, t, shuffled, n, azure, below(r, 40) > 0 ? ns : ns / 2);
+        if (below(r, 6) == 0)
+            spoil(r, t, start);
         put(t, i > 1 || below(r, 2) > 0 ? end : "");
     }
 }
@@ -288,7 +301,7 @@ Test(trace_paths, both_give_the_same, .timeout = 3600)
     for (uint64_t i = seed; i < seed + n_cases; i++) {
         struct random r = {i * 0x9E3779B97F4A7C15u};
         make_file(&r, &text);
-        (void)remove(path); /* ext4 waits for the disk when a file is cut to nothing */
+        (void)remove(path); /* else ext4 waits for the disk */
         write_file(path, text.bytes, text.n);
         struct llmsim_trace_options options = {.limit = below(&r, 4) == 0 ? below(&r, 20) : 0};
         if (below(&r, 3) == 0)

@@ -1,0 +1,276 @@
+/* Files that get their name when they are complete, and the errors on the way. */
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+
+#include "input.h"
+#include "output.h"
+#include "temp_files.h"
+
+static char *dir;
+static char path[256];
+
+static void setup(void)
+{
+    dir = temp_dir();
+    (void)snprintf(path, sizeof path, "%s/out.csv", dir);
+    (void)signal(SIGPIPE, SIG_IGN);
+}
+
+static void teardown(void)
+{
+    (void)unlink(path);
+    cr_expect(rmdir(dir) == 0, "a temporary file is left");
+    free(dir);
+}
+
+TestSuite(output, .init = setup, .fini = teardown);
+
+static void expect_bytes(const char *file, const char *expected, size_t n_expected)
+{
+    size_t n = 0;
+    char *bytes = read_file(file, &n);
+    cr_assert(bytes != NULL, "%s is missing", file);
+    cr_expect(n == n_expected && memcmp(bytes, expected, n) == 0, "%zu bytes", n);
+    free(bytes);
+}
+
+/* How many files the directory has. */
+static int count_files(void)
+{
+    char command[300];
+    (void)snprintf(command, sizeof command, "ls -A %s | wc -l", dir);
+    FILE *f = popen(command, "r");
+    int n = -1;
+    cr_assert(f != NULL && fscanf(f, "%d", &n) == 1);
+    (void)pclose(f);
+    return n;
+}
+
+Test(output, a_file_has_its_name_only_after_commit)
+{
+    struct llmsim_output out;
+    cr_assert(llmsim_output_open(&out, path, LLMSIM_COMPRESS_NONE, NULL) == LLMSIM_OK);
+    llmsim_output_text(&out, "a,b\n");
+    llmsim_output_flush(&out);
+    char *p = llmsim_output_room(&out, 10);
+    memcpy(p, "1,2\n", 4);
+    llmsim_output_advance(&out, p + 4);
+    cr_expect(access(path, F_OK) != 0);
+    cr_expect(llmsim_output_finish(&out, NULL) == LLMSIM_OK);
+    cr_expect(access(path, F_OK) != 0);
+    cr_expect(llmsim_output_commit(&out, NULL) == LLMSIM_OK);
+    llmsim_output_close(&out);
+    expect_bytes(path, "a,b\n1,2\n", 8);
+    cr_expect(count_files() == 1);
+}
+
+Test(output, what_is_not_committed_is_removed)
+{
+    struct llmsim_output out;
+    write_file(path, "old", 3);
+    cr_assert(llmsim_output_open(&out, path, LLMSIM_COMPRESS_NONE, NULL) == LLMSIM_OK);
+    llmsim_output_text(&out, "new");
+    llmsim_output_close(&out);
+    expect_bytes(path, "old", 3);
+    cr_expect(count_files() == 1);
+    llmsim_output_close(&out);                       /* again: fine */
+    llmsim_output_close(&(struct llmsim_output){0}); /* zeroed: fine */
+}
+
+Test(output, more_than_the_buffer)
+{
+    struct llmsim_output out;
+    size_t n = 3000000;
+    char *bytes = malloc(n);
+    for (size_t i = 0; i < n; i++)
+        bytes[i] = (char)('a' + i % 23);
+    cr_assert(llmsim_output_open(&out, path, LLMSIM_COMPRESS_NONE, NULL) == LLMSIM_OK);
+    llmsim_output_bytes(&out, bytes, 10);
+    llmsim_output_bytes(&out, bytes + 10, n - 10);
+    cr_expect(llmsim_output_commit(&out, NULL) == LLMSIM_OK);
+    cr_expect(out.bytes_written == n);
+    llmsim_output_close(&out);
+    expect_bytes(path, bytes, n);
+    free(bytes);
+}
+
+Test(output, a_symbolic_link_stays_one)
+{
+    char link[256];
+    struct llmsim_output out;
+    (void)snprintf(link, sizeof link, "%s/link", dir);
+    write_file(path, "old", 3);
+    cr_assert(symlink(path, link) == 0);
+    cr_assert(llmsim_output_open(&out, link, LLMSIM_COMPRESS_NONE, NULL) == LLMSIM_OK);
+    llmsim_output_text(&out, "new");
+    cr_expect(llmsim_output_commit(&out, NULL) == LLMSIM_OK);
+    llmsim_output_close(&out);
+    char target[256];
+    cr_expect(readlink(link, target, sizeof target) > 0);
+    expect_bytes(path, "new", 3);
+    (void)unlink(link);
+}
+
+Test(output, a_directory_that_is_not_there)
+{
+    struct llmsim_output out;
+    struct llmsim_error err;
+    char text[700];
+    cr_expect(llmsim_output_open(&out, "/nonexistent/x.csv", LLMSIM_COMPRESS_NONE, &err) ==
+              LLMSIM_IO);
+    llmsim_error_format(&err, text, sizeof text);
+    cr_expect_str_eq(text,
+                     "/nonexistent/x.csv: cannot open for writing: No such file or directory");
+    llmsim_output_close(&out);
+}
+
+static void fill(struct llmsim_output *out, size_t n)
+{
+    char line[64];
+    memset(line, 'x', sizeof line);
+    for (size_t i = 0; i < n; i += sizeof line) {
+        line[0] = (char)(i >> 6); /* not so regular that zstd makes nothing of it */
+        line[1] = (char)(i * 2654435761u >> 20);
+        llmsim_output_bytes(out, line, sizeof line);
+    }
+}
+
+/* The error is kept until somebody asks, and reported with the file's name. */
+Test(output, a_full_disk)
+{
+    for (int compression = 0; compression < 2; compression++) {
+        struct llmsim_output out;
+        struct llmsim_error err;
+        char text[700];
+        cr_assert(llmsim_output_open(&out, "/dev/full", (enum llmsim_compression)compression,
+                                     &err) == LLMSIM_OK);
+        cr_expect(out.temporary_path == NULL, "a device is written in place");
+        fill(&out, 20000000);
+        cr_expect(compression == LLMSIM_COMPRESS_ZSTD ||
+                  llmsim_output_check(&out, &err) == LLMSIM_IO);
+        cr_expect(llmsim_output_finish(&out, &err) == LLMSIM_IO);
+        llmsim_error_format(&err, text, sizeof text);
+        cr_expect_str_eq(text, "/dev/full: cannot write: No space left on device");
+        cr_expect(llmsim_output_commit(&out, &err) == LLMSIM_IO);
+        llmsim_output_close(&out);
+    }
+}
+
+Test(output, a_disk_that_fills_only_at_the_end)
+{
+    struct llmsim_output out;
+    cr_assert(llmsim_output_open(&out, "/dev/full", LLMSIM_COMPRESS_NONE, NULL) == LLMSIM_OK);
+    llmsim_output_text(&out, "x");
+    cr_expect(llmsim_output_check(&out, NULL) == LLMSIM_OK);
+    cr_expect(llmsim_output_commit(&out, NULL) == LLMSIM_IO);
+    llmsim_output_close(&out);
+}
+
+Test(output, a_closed_pipe)
+{
+    char fifo[256];
+    struct llmsim_output out;
+    struct llmsim_error err;
+    char text[700], expected[400];
+    (void)snprintf(fifo, sizeof fifo, "%s/fifo", dir);
+    cr_assert(mkfifo(fifo, 0600) == 0);
+    int reader = open(fifo, O_RDONLY | O_NONBLOCK);
+    cr_assert(llmsim_output_open(&out, fifo, LLMSIM_COMPRESS_NONE, &err) == LLMSIM_OK);
+    cr_expect(out.temporary_path == NULL, "a pipe is written in place");
+    (void)close(reader);
+    fill(&out, 1000000);
+    cr_expect(llmsim_output_commit(&out, &err) == LLMSIM_IO);
+    llmsim_error_format(&err, text, sizeof text);
+    (void)snprintf(expected, sizeof expected, "%s: cannot write: Broken pipe", fifo);
+    cr_expect_str_eq(text, expected);
+    llmsim_output_close(&out);
+    (void)unlink(fifo);
+}
+
+static void write_packed(const char *file, size_t n, size_t flush_every)
+{
+    struct llmsim_output out;
+    cr_assert(llmsim_output_open(&out, file, LLMSIM_COMPRESS_ZSTD, NULL) == LLMSIM_OK);
+    for (size_t i = 0; i < n; i++) {
+        char *p = llmsim_output_room(&out, 64);
+        int length = sprintf(p, "%zu,%zu,0.%09zu\n", i, i * i % 1000, i * 7919 % 1000000000);
+        llmsim_output_advance(&out, p + length);
+        if (flush_every > 0 && i % flush_every == 0)
+            llmsim_output_flush(&out);
+    }
+    cr_expect(llmsim_output_commit(&out, NULL) == LLMSIM_OK);
+    llmsim_output_close(&out);
+}
+
+/* zstd's own program must be able to read it; twice the same bytes. */
+Test(output, zstd)
+{
+    size_t n_first, n_second, n_read, n_all = 0;
+    write_packed(path, 200000, 0);
+    char *first = read_file(path, &n_first);
+    write_packed(path, 200000, 0);
+    char *second = read_file(path, &n_second);
+    cr_expect(n_first == n_second && memcmp(first, second, n_first) == 0);
+    free(first);
+    free(second);
+
+    struct llmsim_input *in;
+    char *bytes = malloc(10000000);
+    cr_assert(llmsim_input_open(path, &in, NULL) == LLMSIM_OK);
+    do {
+        cr_assert(llmsim_input_read(in, bytes + n_all, 100000, &n_read, NULL) == LLMSIM_OK);
+        n_all += n_read;
+    } while (n_read > 0);
+    cr_expect(n_all > n_first);
+    llmsim_input_close(in);
+    char *p = bytes;
+    for (size_t i = 0; i < 200000; i++) {
+        char line[64];
+        int length = sprintf(line, "%zu,%zu,0.%09zu\n", i, i * i % 1000, i * 7919 % 1000000000);
+        cr_assert(memcmp(p, line, (size_t)length) == 0, "line %zu", i);
+        p += length;
+    }
+    cr_expect(p == bytes + n_all);
+    free(bytes);
+}
+
+Test(output, zstd_of_nothing_and_of_many_small_pieces)
+{
+    struct llmsim_input *in;
+    char bytes[64];
+    size_t n;
+    write_packed(path, 0, 0);
+    cr_assert(llmsim_input_open(path, &in, NULL) == LLMSIM_OK);
+    cr_expect(llmsim_input_read(in, bytes, sizeof bytes, &n, NULL) == LLMSIM_OK && n == 0);
+    llmsim_input_close(in);
+    write_packed(path, 5000, 1);
+    cr_assert(llmsim_input_open(path, &in, NULL) == LLMSIM_OK);
+    cr_expect(llmsim_input_read(in, bytes, 14, &n, NULL) == LLMSIM_OK);
+    cr_expect(n == 14 && memcmp(bytes, "0,0,0.00000000", 14) == 0);
+    llmsim_input_close(in); /* with the thread still at work */
+}
+
+/* "-" is stdout, and stays open. */
+Test(output, standard_output)
+{
+    (void)fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        int fd = open(path, O_WRONLY | O_CREAT, 0600);
+        struct llmsim_output out;
+        if (dup2(fd, STDOUT_FILENO) < 0 ||
+            llmsim_output_open(&out, "-", LLMSIM_COMPRESS_NONE, NULL) != LLMSIM_OK)
+            _exit(1);
+        llmsim_output_text(&out, "hello ");
+        if (llmsim_output_commit(&out, NULL) != LLMSIM_OK)
+            _exit(2);
+        llmsim_output_close(&out);
+        _exit(write(STDOUT_FILENO, "again", 5) == 5 ? 0 : 3);
+    }
+    int status;
+    cr_assert(waitpid(child, &status, 0) == child && status == 0, "status %d", status);
+    expect_bytes(path, "hello again", 11);
+}
