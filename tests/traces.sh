@@ -8,6 +8,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/bin" "$work/traces"
 ln -s "$program" "$work/bin/llmsim"
+# shellcheck disable=SC2016 # the backquotes are Markdown's
 sed -n '/^```sh$/,/^```$/{/^```/d;p}' "$source/traces/README.md" >"$work/commands.sh"
 (cd "$work" && PATH="$work/bin:$PATH" sh -eu commands.sh)
 n=0

@@ -1,6 +1,4 @@
 /* shared_options.c: what the options that several commands share stand for. */
-#include <string.h>
-
 #include <stdio.h>
 #include <string.h>
 
