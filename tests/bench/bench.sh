@@ -11,7 +11,7 @@
 #   --core N       the core that everything but the pipes runs on  (default: the last)
 #
 # The machine should have nothing else to do. Files go to a scratch directory in $TMPDIR (or /tmp),
-# up to 15 GB, with --quick 1 GB. A round runs the measurements and their yardsticks in turn, so
+# up to 7 GB, with --quick 1 GB. A round runs the measurements and their yardsticks in turn, so
 # that a slow minute of the machine hits both.
 set -euo pipefail
 source=$(cd "$(dirname "$0")/../.." && pwd)
@@ -40,7 +40,7 @@ requests_per_s=0.83
 if $quick; then
     rounds=${rounds:-3} token_copies=1 sizes=(10000 100000 1000000) n_streamed=0
 else
-    rounds=${rounds:-7} token_copies=10 sizes=(10000 100000 1000000 10000000) n_streamed=100000000
+    rounds=${rounds:-7} token_copies=5 sizes=(10000 100000 1000000 10000000) n_streamed=100000000
 fi
 n_week=44000000
 
@@ -156,6 +156,7 @@ for ((round = 1; round <= rounds; round++)); do
         replay "tokens.$load" "$token_trace" "$load"
         csv_bytes[$load]=$(stat -c %s "$scratch/run/tokens.csv")
         rm -f "$scratch/copy"
+        sync "$scratch/run/tokens.csv" # so that both writers begin with nothing left to write
         measure "cat.$load" "$scratch/copy" cat "$scratch/run/tokens.csv"
         rm -rf "$scratch/copy" "$scratch/run"
     done
@@ -258,42 +259,45 @@ fixed() { # DECIMALS VALUE [FACTOR [DIVISOR]]
 megabytes() { fixed 1 "${1:-}" 1024 1000000; }
 
 # One line of the first table. A row is a row of the trace, or of tokens.csv where it writes that.
-row() { # WHAT LOAD KEY ROWS REQUESTS TOKENS YARDSTICK YARDSTICK_SECONDS GOAL
+row() { # WHAT LOAD KEY ROWS REQUESTS TOKENS YARDSTICK YARDSTICK_KEY GOAL
     local s=${seconds[$3]}
     echo "$1|$2|$(fixed 3 "$s")|$(rate "$4" "$s")|$(rate "$5" "$s")|$(rate "$6" "$s")|$(
         fixed 0 "$s" 1000000000 "$5"
-    )|$(megabytes "${peak[$3]-}")|$7|$(fixed 3 "$8")|$(fixed 2 "$s" 1 "$8")|$9"
+    )|$(megabytes "${peak[$3]-}")|$7|$(fixed 3 "${seconds[$8]}")|$(fixed 2 "$s" 1 "${seconds[$8]}")|$(
+        fixed 2 "${cpu[$3]}" 1 "${cpu[$8]}"
+    )|$9"
 }
 
 main_table() {
     local load name n=${rows[parse.parse]} n_tokens=${tokens[parse.parse]}
-    local m=${rows[engine.steps.own]} m_tokens=${tokens[engine.steps.own]} copy_s
-    echo "what|load|s|rows/s|requests/s|tokens/s|ns/request|peak MB|yardstick|its s|ratio|goal"
-    row 'parse only' '' parse.parse "$n" "$n" '' 'wc -l' "${seconds[wc]}" ''
-    row 'parse only' '' parse.parse "$n" "$n" '' 'mawk' "${seconds[mawk]}" ''
+    local m=${rows[engine.steps.own]} m_tokens=${tokens[engine.steps.own]}
+    echo "what|load|s|rows/s|requests/s|tokens/s|ns/request|peak MB|yardstick|its s|ratio|CPU ratio|goal"
+    row 'parse only' '' parse.parse "$n" "$n" '' 'wc -l' wc ''
+    row 'parse only' '' parse.parse "$n" "$n" '' mawk mawk ''
     for load in "${loads[@]}"; do
         name=${load_name[$load]}
         row 'engine only' "$name" "engine.$load" '' "$n" "$n_tokens" 'memcpy of the requests' \
-            "${seconds[memcpy.$load]}" '5 M requests/s, 1 G tokens/s'
+            "memcpy.$load" '5 M requests/s, 1 G tokens/s'
         row 'engine and summary' "$name" "summary.$load" '' "$n" "$n_tokens" \
-            'memcpy of the requests' "${seconds[memcpy.$load]}" ''
+            'memcpy of the requests' "memcpy.$load" ''
     done
     for load in "${loads[@]}"; do
         name=${load_name[$load]}
         row 'replay --no-tokens --no-requests' "$name" "summary.only.$load" "$n" "$n" \
-            "$n_tokens" 'mawk' "${seconds[mawk]}" ''
+            "$n_tokens" mawk mawk ''
         row 'replay --no-tokens' "$name" "requests.$load" "$n" "$n" "$n_tokens" \
-            'mawk' "${seconds[mawk]}" 'ratio 1.5, 64 MB'
+            mawk mawk 'ratio 1.5, 64 MB'
     done
     for load in "${loads[@]}"; do
         name=${load_name[$load]}
         # What memcpy takes for the bytes of tokens.csv, at its speed over the requests.
-        copy_s=$(awk -v s="${seconds[memcpy.own]}" -v copied="${bytes[memcpy.own]}" \
+        seconds[copy.$load]=$(awk -v s="${seconds[memcpy.own]}" -v copied="${bytes[memcpy.own]}" \
             -v bytes="${csv_bytes[$load]}" 'BEGIN { print s * bytes / copied }')
+        cpu[copy.$load]=${seconds[copy.$load]}
         row 'replay, tokens to /dev/null' "$name" "null.$load" "$m_tokens" "$m" "$m_tokens" \
-            'memcpy of the bytes' "$copy_s" '20 M rows/s'
+            'memcpy of the bytes' "copy.$load" '20 M rows/s'
         row 'replay, tokens to a file' "$name" "tokens.$load" "$m_tokens" "$m" "$m_tokens" \
-            'cat to a file' "${seconds[cat.$load]}" 'ratio 2.5'
+            'cat to a file' "cat.$load" 'ratio 2.5'
     done
 }
 
@@ -370,7 +374,7 @@ report() {
         ) s."
     done
     echo
-    main_table | table '2 9 12'
+    main_table | table '2 9 13'
     echo
     echo "Fast engine against step engine, requests in memory, no output:"
     echo
