@@ -352,8 +352,12 @@ compiler() {
     "${cc:-cc}" --version | head -1
 }
 
+wrapped() {
+    fold -s -w 104 | sed 's/ *$//'
+}
+
 report() {
-    local commit
+    local commit load
     commit=$(git -C "$source" rev-parse --short HEAD 2>/dev/null || echo unknown)
     git -C "$source" diff --quiet HEAD -- src include 2>/dev/null || commit="$commit with changes"
     echo "Machine: $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), $(nproc) cores," \
@@ -361,15 +365,15 @@ report() {
         "before the run. Compiler: $(compiler). llmsim at commit $commit," \
         "$("$program" --version | head -1). The least of $rounds rounds$(
             $quick && echo ', with small inputs (--quick)'
-        )."
+        )." | wrapped
     echo
     echo "Input: $trace_name, 100 times end to end (${rows[parse.parse]} requests," \
         "${tokens[parse.parse]} output tokens, $(
             fixed 0 "$(stat -c %s "$big")" 1 1000000
-        ) MB); for the runs with tokens $token_copies times."
-    local load
+        ) MB). The runs with tokens write ${tokens[engine.steps.own]} rows." | wrapped
+    echo
     for load in "${loads[@]}"; do
-        echo "${load_name[$load]}: --rate-scale ${scale[$load]}, mean queue time $(
+        echo "- ${load_name[$load]}: --rate-scale ${scale[$load]}, mean queue time $(
             fixed 3 "${queue_s[$load]}"
         ) s."
     done
@@ -389,7 +393,7 @@ report() {
     echo "Cost by size, at $requests_per_s requests/s, --no-tokens --no-requests; the dearest" \
         "ns/request is $(printf '%s\n' "${size_costs[@]}" | sort -g |
             awk 'NR == 1 { least = $1 } { most = $1 } END { printf "%.2f", most / least }'
-        ) times the cheapest (goal: 1.5):"
+        ) times the cheapest (goal: 1.5):" | wrapped
     echo
     size_table | table '2'
 }
