@@ -1,7 +1,7 @@
 /* stat.h: count, mean, extremes and percentiles of a stream of integers, in bounded memory.
  *
  * Count, mean, minimum and maximum are exact. Percentiles interpolate linearly at p(n - 1). They
- * are exact while there are at most LLMSIM_STAT_EXACT values; beyond that the values move into a
+ * are exact while there are at most LLMSIM_STAT_EXACT values; beyond that they come from a
  * log-linear histogram (the idea of HdrHistogram): 512 buckets an octave, a bucket's midpoint
  * stands for its values, so that a percentile is off by at most 1/1024 of itself, under 0.1 %. */
 #ifndef LLMSIM_STAT_H
@@ -24,7 +24,7 @@ struct llmsim_stat {
     uint64_t n;
     uint64_t min, max; /* of no meaning while n is 0 */
     __extension__ unsigned __int128 sum;
-    uint64_t *values; /* the first LLMSIM_STAT_EXACT values; NULL once the histogram took over */
+    uint64_t *values; /* all values, up to LLMSIM_STAT_EXACT; NULL once there were more */
     uint64_t *counts; /* LLMSIM_STAT_BUCKETS counters */
 };
 
@@ -43,7 +43,7 @@ static inline unsigned llmsim_stat_bucket(uint64_t value)
     return (shift << LLMSIM_STAT_SUB_BITS) + (unsigned)(value >> shift);
 }
 
-/* The part of llmsim_stat_add that keeps a value. */
+/* The part of llmsim_stat_add that keeps the value itself, for as long as there is room. */
 LLMSIM_API void llmsim_stat_keep(struct llmsim_stat *stat, uint64_t value);
 
 /* Add one value: some nanoseconds. */
@@ -51,8 +51,7 @@ static inline void llmsim_stat_add(struct llmsim_stat *stat, uint64_t value)
 {
     if (stat->values != NULL)
         llmsim_stat_keep(stat, value);
-    else
-        stat->counts[llmsim_stat_bucket(value)]++;
+    stat->counts[llmsim_stat_bucket(value)]++;
     stat->n++;
     stat->sum += value;
     stat->min = value < stat->min ? value : stat->min;

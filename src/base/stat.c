@@ -35,22 +35,14 @@ void llmsim_stat_fini(struct llmsim_stat *stat)
     *stat = (struct llmsim_stat){0};
 }
 
-static void spill(struct llmsim_stat *stat)
-{
-    for (uint64_t i = 0; i < stat->n; i++)
-        stat->counts[llmsim_stat_bucket(stat->values[i])]++;
-    free(stat->values);
-    stat->values = NULL;
-}
-
 void llmsim_stat_keep(struct llmsim_stat *stat, uint64_t value)
 {
     if (stat->n < LLMSIM_STAT_EXACT) {
         stat->values[stat->n] = value;
         return;
     }
-    spill(stat);
-    stat->counts[llmsim_stat_bucket(value)]++;
+    free(stat->values);
+    stat->values = NULL;
 }
 
 /* Values of one octave, whose buckets all have the same width, wider than the increment. Where one
@@ -123,13 +115,31 @@ static int compare_u64(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* The value of rank `rank` (from 0) by the histogram. */
-static double value_at(const struct llmsim_stat *stat, uint64_t rank)
+/* The kept value of rank `rank` (from 0) among those in `bucket`: they are brought to the front and
+ * sorted, so a percentile costs one pass over the values and the sort of a few of them. */
+static double kept_value(struct llmsim_stat *stat, unsigned bucket, uint64_t rank)
 {
-    unsigned bucket = 0;
+    uint64_t n_front = 0;
+    for (uint64_t i = 0; i < stat->n; i++) {
+        uint64_t value = stat->values[i];
+        if (llmsim_stat_bucket(value) != bucket)
+            continue;
+        stat->values[i] = stat->values[n_front];
+        stat->values[n_front++] = value;
+    }
+    qsort(stat->values, n_front, sizeof *stat->values, compare_u64);
+    return (double)stat->values[rank];
+}
+
+/* The value of rank `rank` (from 0). */
+static double value_at(struct llmsim_stat *stat, uint64_t rank)
+{
+    unsigned bucket = llmsim_stat_bucket(stat->min);
     uint64_t below = 0;
     while (bucket + 1 < LLMSIM_STAT_BUCKETS && below + stat->counts[bucket] <= rank)
         below += stat->counts[bucket++];
+    if (stat->values != NULL)
+        return kept_value(stat, bucket, rank - below);
     double width = (double)(1ull << bucket_shift(bucket));
     double middle = (double)bucket_floor(bucket) + (width - 1) / 2;
     if (middle < (double)stat->min)
@@ -143,15 +153,7 @@ double llmsim_stat_percentile(struct llmsim_stat *stat, double p)
         return 0;
     double position = p * (double)(stat->n - 1);
     uint64_t rank = (uint64_t)position;
-    uint64_t next = rank + 1 < stat->n ? rank + 1 : rank;
-    double low, high;
-    if (stat->values != NULL) {
-        qsort(stat->values, stat->n, sizeof *stat->values, compare_u64);
-        low = (double)stat->values[rank];
-        high = (double)stat->values[next];
-    } else {
-        low = value_at(stat, rank);
-        high = value_at(stat, next);
-    }
+    double low = value_at(stat, rank);
+    double high = rank + 1 < stat->n ? value_at(stat, rank + 1) : low;
     return low + (high - low) * (position - (double)rank);
 }

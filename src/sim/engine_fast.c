@@ -32,7 +32,7 @@ struct fast_engine {
     struct ending_wheel wheel;
     uint32_t *due; /* room to turn a bucket's list round */
     struct llmsim_result *ended;
-    uint32_t n_running;
+    uint32_t n_running; /* that decode */
     llmsim_time now;
     uint64_t decode_step;    /* decode steps done */
     uint64_t context_tokens; /* that the next decode step would read */
@@ -100,38 +100,6 @@ static void start_decoding(struct fast_engine *e, const struct slot *slot)
     e->context_tokens += (uint64_t)slot->request.prompt_tokens + 1;
 }
 
-/* A step that processes the prompts of the admitted requests. */
-static enum llmsim_status prefill(struct fast_engine *e)
-{
-    const struct boundary *b = &e->run->boundary;
-    struct llmsim_step_run *step = &e->prefill_step;
-    step->shape.prefill_tokens = b->prefill_tokens;
-    step->shape.prefill_seqs = b->n_admitted;
-    step->durations.first = llmsim_cost_step(&e->run->config->cost, &step->shape);
-    int64_t start_ns = llmsim_time_to_ns(e->now);
-    enum llmsim_status status = take_steps(e, step);
-    int64_t end_ns = llmsim_time_to_ns(e->now);
-    uint32_t n_before = e->n_running;
-    size_t n_ended = 0;
-    for (size_t i = 0; i < b->n_admitted; i++) {
-        struct slot slot = {.request = b->admitted[i],
-                            .scheduled_ns = start_ns,
-                            .first_token_ns = end_ns,
-                            .first_decode_step = e->decode_step,
-                            .is_running = true};
-        if (slot.request.output_tokens > 1)
-            start_decoding(e, &slot);
-        else
-            put_ended(e, &slot, n_ended++);
-    }
-    if (e->n_running > n_before)
-        e->gaps[e->n_gaps++] = (struct llmsim_gap){e->now, e->n_running - n_before};
-    if (n_ended == 0 || status != LLMSIM_OK)
-        return status;
-    e->n_ended += n_ended;
-    return llmsim_run_end_requests(e->run, e->ended, n_ended);
-}
-
 /* The compiler's own conversion is a library call. `time` is not negative. */
 static double to_double(llmsim_time time)
 {
@@ -153,11 +121,12 @@ static uint64_t steps_to_reach(struct llmsim_decode_run run, llmsim_time time)
     return n;
 }
 
-/* Report and remove the requests whose last decode step this was. The bucket may hold others that
- * end a turn of the wheel later; they go back. */
-static enum llmsim_status end_requests(struct fast_engine *e)
+/* Remove the requests whose last decode step this was, into `ended` behind the n_ended that are
+ * there; returns how many there are then. The bucket may hold others that end a turn of the wheel
+ * later; they go back. */
+static size_t take_ended(struct fast_engine *e, size_t n_ended)
 {
-    size_t n_due = 0, n_ended = 0;
+    size_t n_due = 0;
     for (uint32_t i = llmsim_wheel_take(&e->wheel, e->decode_step); i != LLMSIM_NO_SLOT;
          i = e->slots[i].next)
         e->due[n_due++] = i;
@@ -173,6 +142,30 @@ static enum llmsim_status end_requests(struct fast_engine *e)
         e->context_tokens -= (uint64_t)slot->request.prompt_tokens + slot->request.output_tokens;
         put_ended(e, slot, n_ended++);
     }
+    return n_ended;
+}
+
+/* The decoding side of steps: what they read, and when their requests got their last token. */
+static void set_decodes(const struct fast_engine *e, struct llmsim_step_run *steps)
+{
+    steps->shape.decode_seqs = e->n_running;
+    steps->shape.context_tokens = e->context_tokens;
+    steps->previous_decode_end = e->previous_decode_end;
+    steps->n_gaps = e->n_gaps;
+}
+
+/* Every running request has made n_steps tokens, the last of them now. Returns how many ended. */
+static size_t end_decodes(struct fast_engine *e, uint64_t n_steps)
+{
+    e->previous_decode_end = e->now;
+    e->n_gaps = 0;
+    e->decode_step += n_steps;
+    e->context_tokens += n_steps * e->n_running;
+    return take_ended(e, 0);
+}
+
+static enum llmsim_status report_ended(struct fast_engine *e, size_t n_ended)
+{
     if (n_ended == 0)
         return LLMSIM_OK;
     e->n_ended += n_ended;
@@ -185,11 +178,8 @@ static enum llmsim_status decode(struct fast_engine *e)
     struct llmsim_step_run *steps = &e->decode_steps;
     steps->durations =
         llmsim_cost_decode_run(&e->run->config->cost, e->n_running, e->context_tokens);
-    steps->shape.decode_seqs = e->n_running;
-    steps->shape.context_tokens = e->context_tokens;
-    steps->previous_decode_end = e->previous_decode_end;
-    steps->n_gaps = e->n_gaps;
     steps->n_steps = llmsim_wheel_distance(&e->wheel, e->decode_step);
+    set_decodes(e, steps);
 
     const struct llmsim_request *next = NULL;
     if (e->run->boundary.head == NULL && e->run->policy->admits(&e->run->boundary))
@@ -200,11 +190,57 @@ static enum llmsim_status decode(struct fast_engine *e)
             steps->n_steps = steps_to_reach(steps->durations, until_next);
     }
     enum llmsim_status status = take_steps(e, steps);
-    e->previous_decode_end = e->now;
-    e->n_gaps = 0;
-    e->decode_step += steps->n_steps;
-    e->context_tokens += steps->n_steps * e->n_running;
-    return status == LLMSIM_OK ? end_requests(e) : status;
+    size_t n_ended = end_decodes(e, steps->n_steps);
+    return status == LLMSIM_OK ? report_ended(e, n_ended) : status;
+}
+
+/* A prompt is processed: the request has its first token, now. Returns how many have ended. */
+static size_t end_prefill(struct fast_engine *e, const struct prefill *p, size_t n_ended)
+{
+    struct slot slot = {.request = p->request,
+                        .scheduled_ns = p->scheduled_ns,
+                        .first_token_ns = llmsim_time_to_ns(e->now),
+                        .first_decode_step = e->decode_step,
+                        .is_running = true};
+    if (slot.request.output_tokens > 1)
+        start_decoding(e, &slot);
+    else
+        put_ended(e, &slot, n_ended++);
+    return n_ended;
+}
+
+/* One step that processes prompts, beside decodes if the policy mixes them. The prompts from
+ * n_under_way on are new. */
+static enum llmsim_status prefill(struct fast_engine *e, uint32_t n_under_way)
+{
+    struct boundary *b = &e->run->boundary;
+    struct llmsim_step_run *step = &e->prefill_step;
+    int64_t start_ns = llmsim_time_to_ns(e->now);
+    for (uint32_t i = n_under_way; i < b->n_prefills; i++)
+        b->prefills[i].scheduled_ns = start_ns;
+    step->kind = b->decodes ? LLMSIM_STEP_MIXED : LLMSIM_STEP_PREFILL;
+    step->shape = (struct llmsim_step_shape){.prefill_tokens = b->prefill_tokens,
+                                             .prefill_seqs = b->n_chunks};
+    if (b->decodes)
+        set_decodes(e, step);
+    step->durations.first = llmsim_cost_step(&e->run->config->cost, &step->shape);
+    enum llmsim_status status = take_steps(e, step);
+    size_t n_ended = b->decodes ? end_decodes(e, 1) : 0;
+
+    uint32_t n_before = e->n_running, n_kept = 0;
+    for (uint32_t i = 0; i < b->n_prefills; i++) {
+        struct prefill *p = &b->prefills[i];
+        bool has_chunk = llmsim_prefill_has_chunk(p);
+        p->tokens_left -= p->chunk;
+        if (has_chunk && p->tokens_left == 0)
+            n_ended = end_prefill(e, p, n_ended);
+        else
+            b->prefills[n_kept++] = *p;
+    }
+    b->n_prefills = n_kept;
+    if (e->n_running > n_before)
+        e->gaps[e->n_gaps++] = (struct llmsim_gap){e->now, e->n_running - n_before};
+    return status == LLMSIM_OK ? report_ended(e, n_ended) : status;
 }
 
 static enum llmsim_status observe(const struct fast_engine *e)
@@ -214,7 +250,7 @@ static enum llmsim_status observe(const struct fast_engine *e)
     return llmsim_run_observe(e->run, &(struct llmsim_observation){
                                           .now = e->now,
                                           .n_arrived = e->run->arrivals.n_taken,
-                                          .n_running = e->n_running,
+                                          .n_running = e->n_running + e->run->boundary.n_prefills,
                                           .n_ended = e->n_ended,
                                           .n_steps = e->run->totals.n_steps,
                                           .n_output_tokens = e->n_output_tokens,
@@ -226,11 +262,12 @@ static enum llmsim_status run_boundaries(struct fast_engine *e)
     struct boundary *b = &e->run->boundary;
     enum llmsim_status status = LLMSIM_OK;
     while (status == LLMSIM_OK) {
-        b->n_running = e->n_running;
+        uint32_t n_under_way = b->n_prefills;
+        b->n_decoding = e->n_running;
         b->head = waiting_head(e);
         e->run->policy->form(b);
-        if (b->n_admitted > 0) {
-            status = prefill(e);
+        if (b->n_chunks > 0) {
+            status = prefill(e, n_under_way);
         } else if (b->decodes) {
             status = decode(e);
         } else {
@@ -268,10 +305,10 @@ static enum llmsim_status run_fast_engine(struct run *run)
         .due = malloc(n * sizeof *e.due),
         .ended = malloc(n * sizeof *e.ended),
         .gaps = malloc(n * sizeof *e.gaps),
-        .prefill_step = {.kind = LLMSIM_STEP_PREFILL, .n_steps = 1},
+        .prefill_step = {.n_steps = 1},
         .decode_steps = {.kind = LLMSIM_STEP_DECODE},
     };
-    e.decode_steps.gaps = e.gaps;
+    e.prefill_step.gaps = e.decode_steps.gaps = e.gaps;
     run->boundary.take = waiting_take;
     run->boundary.queue = &e;
     struct llmsim_run_view view = {&e, oldest_decode_step};

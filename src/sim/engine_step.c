@@ -28,12 +28,11 @@ struct step_engine {
     struct run *run;
     struct event_queue queue;
     struct fifo fifo;
-    struct active *active; /* n_running of them, then those being prefilled */
+    struct active *active; /* the n_running requests that decode */
     struct llmsim_gap *gaps;
     struct llmsim_result *ended;
     int64_t **ended_tokens;
     size_t n_running;
-    size_t n_prefilling;
     bool in_step;
     struct llmsim_step_run step; /* under way if in_step */
     llmsim_time now;
@@ -76,29 +75,31 @@ static enum llmsim_status fifo_put(struct fifo *fifo, const struct llmsim_reques
 static enum llmsim_status start_step(struct step_engine *e)
 {
     struct boundary *b = &e->run->boundary;
-    b->n_running = (uint32_t)e->n_running;
+    uint32_t n_under_way = b->n_prefills;
+    b->n_decoding = (uint32_t)e->n_running;
     b->head = fifo_head(&e->fifo);
     e->run->policy->form(b);
-    if (b->n_admitted == 0 && !b->decodes)
+    if (b->n_chunks == 0 && !b->decodes)
         return LLMSIM_OK;
 
     struct llmsim_step_shape shape = {.prefill_tokens = b->prefill_tokens,
-                                      .prefill_seqs = b->n_admitted};
+                                      .prefill_seqs = b->n_chunks};
     for (size_t i = 0; b->decodes && i < e->n_running; i++) {
         shape.decode_seqs++;
         shape.context_tokens +=
             (uint64_t)e->active[i].request.prompt_tokens + e->active[i].n_tokens;
     }
-    for (size_t i = 0; i < b->n_admitted; i++)
-        e->active[e->n_running + i] =
-            (struct active){.request = b->admitted[i], .scheduled_ns = llmsim_time_to_ns(e->now)};
-    e->n_prefilling = b->n_admitted;
+    for (uint32_t i = n_under_way; i < b->n_prefills; i++)
+        b->prefills[i].scheduled_ns = llmsim_time_to_ns(e->now);
+    enum llmsim_step_kind kind = b->n_chunks == 0 ? LLMSIM_STEP_DECODE
+                                 : b->decodes     ? LLMSIM_STEP_MIXED
+                                                  : LLMSIM_STEP_PREFILL;
     e->step = (struct llmsim_step_run){
         .first_step_id = e->run->totals.n_steps,
         .n_steps = 1,
         .start = e->now,
         .durations = {.first = llmsim_cost_step(&e->run->config->cost, &shape)},
-        .kind = b->n_admitted > 0 ? LLMSIM_STEP_PREFILL : LLMSIM_STEP_DECODE,
+        .kind = kind,
         .shape = shape,
         .previous_decode_end = e->previous_decode_end,
     };
@@ -153,6 +154,29 @@ static enum llmsim_status end_requests(struct step_engine *e)
     return status;
 }
 
+/* The prompts that this step has finished join the running set, with their first token. */
+static enum llmsim_status end_prefills(struct step_engine *e)
+{
+    struct boundary *b = &e->run->boundary;
+    enum llmsim_status status = LLMSIM_OK;
+    uint32_t n_kept = 0;
+    for (uint32_t i = 0; i < b->n_prefills; i++) {
+        struct prefill *p = &b->prefills[i];
+        bool has_chunk = llmsim_prefill_has_chunk(p);
+        p->tokens_left -= p->chunk;
+        if (!has_chunk || p->tokens_left > 0) {
+            b->prefills[n_kept++] = *p;
+            continue;
+        }
+        struct active *a = &e->active[e->n_running++];
+        *a = (struct active){.request = p->request, .scheduled_ns = p->scheduled_ns};
+        if (status == LLMSIM_OK && a->request.output_tokens > 0)
+            status = put_token(e, a);
+    }
+    b->n_prefills = n_kept;
+    return status;
+}
+
 static enum llmsim_status end_step(struct step_engine *e)
 {
     enum llmsim_status status = LLMSIM_OK;
@@ -166,11 +190,8 @@ static enum llmsim_status end_step(struct step_engine *e)
     }
     for (size_t i = 0; i < e->step.shape.decode_seqs && status == LLMSIM_OK; i++)
         status = put_token(e, &e->active[i]);
-    for (size_t i = e->n_running; i < e->n_running + e->n_prefilling && status == LLMSIM_OK; i++)
-        if (e->active[i].request.output_tokens > 0)
-            status = put_token(e, &e->active[i]);
-    e->n_running += e->n_prefilling;
-    e->n_prefilling = 0;
+    if (status == LLMSIM_OK)
+        status = end_prefills(e);
     if (status == LLMSIM_OK)
         status = llmsim_run_steps(e->run, &e->step);
     return status == LLMSIM_OK ? end_requests(e) : status;
@@ -184,7 +205,7 @@ static enum llmsim_status observe(const struct step_engine *e)
                                           .now = e->now,
                                           .n_arrived = e->n_arrived,
                                           .n_waiting = e->fifo.n,
-                                          .n_running = e->n_running + e->n_prefilling,
+                                          .n_running = e->n_running + e->run->boundary.n_prefills,
                                           .n_ended = e->n_ended,
                                           .n_steps = e->run->totals.n_steps,
                                           .n_output_tokens = e->n_output_tokens,

@@ -5,6 +5,7 @@
 static const struct policy *const policies[] = {
     &llmsim_policy_continuous,
     &llmsim_policy_static,
+    &llmsim_policy_mixed,
 };
 #define N_POLICIES (sizeof policies / sizeof *policies)
 
@@ -21,17 +22,26 @@ const struct llmsim_choice *llmsim_policy_choice(size_t i)
     return i < N_POLICIES ? &policies[i]->choice : NULL;
 }
 
+void llmsim_policy_admit(struct boundary *b, uint32_t chunk)
+{
+    struct prefill *p = &b->prefills[b->n_prefills++];
+    p->request = *b->head;
+    p->tokens_left = b->head->prompt_tokens;
+    p->chunk = chunk;
+    b->prefill_tokens += chunk;
+    b->n_chunks++;
+    b->head = b->take(b->queue);
+}
+
 void llmsim_policy_prefill_or_decode(struct boundary *b)
 {
-    b->n_admitted = 0;
+    b->n_chunks = 0;
     b->prefill_tokens = 0;
-    while (b->head != NULL && b->n_running + b->n_admitted < b->max_num_seqs) {
-        uint64_t tokens = b->prefill_tokens + b->head->prompt_tokens;
-        if (tokens > b->max_num_batched_tokens && b->n_admitted > 0)
+    while (b->head != NULL && llmsim_policy_has_place(b)) {
+        uint32_t prompt_tokens = b->head->prompt_tokens;
+        if (b->prefill_tokens + prompt_tokens > b->max_num_batched_tokens && b->n_prefills > 0)
             break;
-        b->admitted[b->n_admitted++] = *b->head;
-        b->prefill_tokens = tokens;
-        b->head = b->take(b->queue);
+        llmsim_policy_admit(b, prompt_tokens);
     }
-    b->decodes = b->n_admitted == 0 && b->n_running > 0;
+    b->decodes = b->n_prefills == 0 && b->n_decoding > 0;
 }

@@ -11,6 +11,14 @@
 
 #include "llmsim/replay.h"
 
+/* A request whose prompt is being processed. */
+struct prefill {
+    struct llmsim_request request;
+    int64_t scheduled_ns; /* kept by the engine */
+    uint32_t tokens_left; /* of the prompt */
+    uint32_t chunk;       /* of them, those that the next step processes */
+};
+
 /* What is known at a step boundary, and, once `form` has run, the next step. */
 struct boundary {
     /* The head of the waiting queue, NULL where nobody waits. `take` removes it and returns the
@@ -20,10 +28,15 @@ struct boundary {
     void *queue;
     uint32_t max_num_seqs;
     uint32_t max_num_batched_tokens;
-    uint32_t n_running;
-    /* The step: these requests' prompts, and one token for every running request if `decodes`. */
-    struct llmsim_request *admitted; /* room for max_num_seqs */
-    uint32_t n_admitted;
+    uint32_t long_prefill_token_threshold; /* 0: none */
+    uint32_t n_decoding;                   /* requests that have their first token, and want more */
+    /* Prompts under way, in order of admission; the policy sets their chunks and appends those that
+     * it admits. Room for max_num_seqs in all. */
+    struct prefill *prefills;
+    uint32_t n_prefills;
+    /* The step: the chunks above, and one token for every decoding request if `decodes`. A prompt
+     * may have to sit a step out (a chunk of 0); an empty prompt is a chunk of 0 that counts. */
+    uint32_t n_chunks;
     uint64_t prefill_tokens;
     bool decodes;
 };
@@ -41,11 +54,26 @@ struct policy {
 /* NULL if there is no policy of that name. */
 const struct policy *llmsim_policy_find(const char *name);
 
+/* Take the head of the queue into the step, with so many tokens of its prompt. */
+void llmsim_policy_admit(struct boundary *b, uint32_t chunk);
+
+/* Does the next step process this prompt, or its end? */
+static inline bool llmsim_prefill_has_chunk(const struct prefill *p)
+{
+    return p->chunk > 0 || p->tokens_left == 0;
+}
+
 /* Prefill first, shared by policies: take waiting requests from the head while both limits of
  * DESIGN rule 4 allow; a prompt over the token limit goes alone. The step decodes only if nobody
  * was admitted. */
 void llmsim_policy_prefill_or_decode(struct boundary *b);
 
-extern const struct policy llmsim_policy_static, llmsim_policy_continuous;
+/* Is there a place in the running set? */
+static inline bool llmsim_policy_has_place(const struct boundary *b)
+{
+    return b->n_decoding + b->n_prefills < b->max_num_seqs;
+}
+
+extern const struct policy llmsim_policy_static, llmsim_policy_continuous, llmsim_policy_mixed;
 
 #endif

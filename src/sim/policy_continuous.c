@@ -2,13 +2,8 @@
  * Requests join at any step boundary; while prompts are processed, decodes pause. */
 #include "policy.h"
 
-static bool admits(const struct boundary *b)
-{
-    return b->n_running < b->max_num_seqs;
-}
-
 const struct policy llmsim_policy_continuous = {
     .choice = {"continuous", "join at every step; prompts first, decodes pause meanwhile"},
     .form = llmsim_policy_prefill_or_decode,
-    .admits = admits,
+    .admits = llmsim_policy_has_place,
 };

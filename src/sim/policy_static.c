@@ -4,7 +4,7 @@
 
 static bool admits(const struct boundary *b)
 {
-    return b->n_running == 0;
+    return b->n_decoding == 0;
 }
 
 static void form(struct boundary *b)
@@ -13,7 +13,7 @@ static void form(struct boundary *b)
         llmsim_policy_prefill_or_decode(b);
         return;
     }
-    b->n_admitted = 0;
+    b->n_chunks = 0;
     b->prefill_tokens = 0;
     b->decodes = true;
 }

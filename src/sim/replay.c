@@ -229,11 +229,12 @@ enum llmsim_status llmsim_replay(const struct llmsim_replay_config *config,
             {
                 .max_num_seqs = config->max_num_seqs,
                 .max_num_batched_tokens = config->max_num_batched_tokens,
-                .admitted = malloc(config->max_num_seqs * sizeof *run.boundary.admitted),
+                .long_prefill_token_threshold = config->long_prefill_token_threshold,
+                .prefills = malloc(config->max_num_seqs * sizeof *run.boundary.prefills),
             },
     };
     llmsim_arrivals_init(&run.arrivals, source, err);
-    if (run.boundary.admitted == NULL)
+    if (run.boundary.prefills == NULL)
         return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
 
     status = engine->run(&run);
@@ -244,6 +245,6 @@ enum llmsim_status llmsim_replay(const struct llmsim_replay_config *config,
     for (size_t i = 0; i < n_sinks && status == LLMSIM_OK; i++)
         if (sinks[i].ops->end != NULL)
             status = sinks[i].ops->end(sinks[i].self, &run.totals, err);
-    free(run.boundary.admitted);
+    free(run.boundary.prefills);
     return status;
 }

@@ -39,15 +39,17 @@ static inline struct llmsim_cost case_cost(uint64_t *state, bool is_round)
 
 static inline void case_make(struct random_case *c, uint64_t seed)
 {
-    static const char *const policies[] = {"continuous", "static"};
+    static const char *const policies[] = {"continuous", "static", "mixed"};
     uint64_t state = seed;
     bool is_round = case_random(&state, 2) == 0;
     c->config = (struct llmsim_replay_config){
         .cost = case_cost(&state, is_round),
-        .policy = policies[case_random(&state, 2)],
+        .policy = policies[case_random(&state, 3)],
         .max_num_seqs = 1 + (uint32_t)case_random(&state, 1 + case_random(&state, 12)),
         .max_num_batched_tokens = 1 + (uint32_t)case_random(&state, 1 + case_random(&state, 600)),
     };
+    if (case_random(&state, 4) == 0)
+        c->config.long_prefill_token_threshold = 1 + (uint32_t)case_random(&state, 100);
     c->n_requests = case_random(&state, CASE_MAX_REQUESTS + 1);
     uint64_t gap_us = 1 + case_random(&state, 4000);
     uint32_t max_prompt = 1 + (uint32_t)case_random(&state, 300);

@@ -45,6 +45,29 @@ Test(stat, interpolates)
     llmsim_stat_fini(&s);
 }
 
+/* As many values as are kept, many of them equal: exactly the interpolated order statistics. */
+Test(stat, kept_values_are_exact)
+{
+    enum { N = LLMSIM_STAT_EXACT };
+    static uint64_t values[N];
+    struct llmsim_stat s;
+    uint64_t state = 3;
+    cr_assert_eq(llmsim_stat_init(&s, true, NULL), LLMSIM_OK);
+    for (size_t i = 0; i < N; i++) {
+        values[i] = next_random(&state) % (i % 2 == 0 ? 100 : 10000000);
+        llmsim_stat_add(&s, values[i]);
+    }
+    qsort(values, N, sizeof *values, compare);
+    for (int i = 0; i <= 200; i++) {
+        double position = i / 200.0 * (N - 1);
+        size_t rank = (size_t)position;
+        double low = (double)values[rank], high = (double)values[rank + (rank + 1 < N)];
+        cr_assert_float_eq(llmsim_stat_percentile(&s, i / 200.0),
+                           low + (high - low) * (position - (double)rank), 1e-9 * low);
+    }
+    llmsim_stat_fini(&s);
+}
+
 /* More values than are kept, over 12 orders of magnitude: still within 0.1 %, ends exact. */
 Test(stat, histogram_error_is_under_a_thousandth)
 {
