@@ -11,7 +11,7 @@ struct values {
     struct cli_catalogue_options catalogue;
     struct cli_trace_options trace;
     const char *policy, *engine, *output, *tokens_output, *compress;
-    uint64_t max_num_seqs, max_num_batched_tokens;
+    uint64_t max_num_seqs, max_num_batched_tokens, long_prefill_token_threshold;
     bool no_tokens, no_requests, steps;
 };
 
@@ -122,6 +122,7 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
         .engine = v->engine,
         .max_num_seqs = (uint32_t)v->max_num_seqs,
         .max_num_batched_tokens = (uint32_t)v->max_num_batched_tokens,
+        .long_prefill_token_threshold = (uint32_t)v->long_prefill_token_threshold,
     };
     enum llmsim_status status = cli_open_cost(&v->catalogue, &model, &gpu, &config.cost, err);
     if (status != LLMSIM_OK)
@@ -187,12 +188,19 @@ static const struct cli_option options[] = {
      .offset = offsetof(struct values, max_num_seqs)},
     {.name = "max-num-batched-tokens",
      .argument = "N",
-     .help = "most new tokens in a step; a longer prompt goes alone",
+     .help = "most new tokens in a step; a longer prompt goes alone, or in chunks (mixed)",
      .kind = CLI_U64,
      .initial = "8192",
      .min = 1,
      .max = UINT32_MAX,
      .offset = offsetof(struct values, max_num_batched_tokens)},
+    {.name = "long-prefill-token-threshold",
+     .argument = "N",
+     .help = "mixed: most tokens of one prompt in a step (0: no bound of its own)",
+     .kind = CLI_U64,
+     .initial = "0",
+     .max = UINT32_MAX,
+     .offset = offsetof(struct values, long_prefill_token_threshold)},
     {.name = "output",
      .argument = "DIR",
      .help = "where the results go; else results/<name of the trace>",

@@ -60,6 +60,8 @@ static void add_settings(cJSON *root, const struct llmsim_run_description *d)
                             policy != NULL ? policy : llmsim_policy_choice(0)->name);
     cJSON_AddNumberToObject(settings, "max_num_seqs", d->config->max_num_seqs);
     cJSON_AddNumberToObject(settings, "max_num_batched_tokens", d->config->max_num_batched_tokens);
+    cJSON_AddNumberToObject(settings, "long_prefill_token_threshold",
+                            d->config->long_prefill_token_threshold);
     cJSON_AddNumberToObject(settings, "rate_scale",
                             d->rate_scale.denominator == 0 ? 1
                                                            : (double)d->rate_scale.numerator /

@@ -19,7 +19,7 @@ struct row {
 
 struct rule {
     const char *policy;
-    uint32_t max_num_seqs, max_num_batched_tokens;
+    uint32_t max_num_seqs, max_num_batched_tokens, long_prefill_token_threshold;
     size_t n_rows, n_steps;
     struct row rows[MAX_ROWS];
     uint64_t order[MAX_ROWS]; /* rows in order of completion */
@@ -58,6 +58,7 @@ static void check(const struct rule *rule)
             .max_num_seqs = rule->max_num_seqs != 0 ? rule->max_num_seqs : 256,
             .max_num_batched_tokens =
                 rule->max_num_batched_tokens != 0 ? rule->max_num_batched_tokens : 8192,
+            .long_prefill_token_threshold = rule->long_prefill_token_threshold,
         };
         struct collected c;
         struct llmsim_error err;
@@ -244,6 +245,48 @@ Test(rules, continuous_prefills_first)
                                   {1, 90, 2, 100, {190, 453}, 453},
                                   {2, 30, 2, 190, {220, 453}, 453}},
                          .order = {0, 1, 2}});
+}
+
+/* Rule 5, mixed: a budget of 50. Row 0's prompt of 120 goes in chunks 50, 50 and 20; row 1 (from 1)
+ * gets what is left of the third step, 30, ending at 150. Row 0 then decodes beside chunks of 49:
+ * 10 + 121 + 49 = 180, to 330; and beside the last 21: 10 + 122 + 21 = 153, to 483, which is its
+ * end, and gives row 1 its first token; row 1 then decodes alone: 10 + 101 = 111. */
+Test(rules, mixed_fills_the_budget_with_chunks)
+{
+    check(&(struct rule){
+        .policy = "mixed",
+        .max_num_batched_tokens = 50,
+        .n_rows = 2,
+        .n_steps = 6,
+        .rows = {{0, 120, 3, 0, {150, 330, 483}, 483}, {1, 100, 2, 100, {483, 594}, 594}},
+        .order = {0, 1}});
+}
+
+/* Rule 5, mixed: no chunk is longer than the threshold of 20, so two prompts share a step of 40 and
+ * then one of 20 (row 0's last 10 and row 1's last 10). */
+Test(rules, mixed_long_prefill_threshold)
+{
+    check(&(struct rule){.policy = "mixed",
+                         .max_num_batched_tokens = 100,
+                         .long_prefill_token_threshold = 20,
+                         .n_rows = 2,
+                         .n_steps = 2,
+                         .rows = {{0, 30, 1, 0, {60}, 60}, {0, 30, 1, 0, {60}, 60}},
+                         .order = {0, 1}});
+}
+
+/* Rule 5, mixed: two decoding requests use up a budget of 2, and the third waits without a chunk
+ * until one of them ends. Rows 0 and 1 (prompts of 1) are prefilled together 0-2; they decode 10 +
+ * 2 + 2 = 14, to 16, and row 1 ends; row 2 is prefilled beside row 0's next: 10 + 3 + 1, to 30. */
+Test(rules, mixed_budget_used_up_by_decodes)
+{
+    check(&(struct rule){
+        .policy = "mixed",
+        .max_num_batched_tokens = 2,
+        .n_rows = 3,
+        .n_steps = 3,
+        .rows = {{0, 1, 3, 0, {2, 16, 30}, 30}, {0, 1, 2, 0, {2, 16}, 16}, {0, 1, 1, 16, {30}, 30}},
+        .order = {1, 0, 2}});
 }
 
 /* An empty prompt takes no time to prefill: a step of length 0 must not stop the clock for good. */
