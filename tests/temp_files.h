@@ -47,6 +47,7 @@ static inline char *read_file(const char *path, size_t *n)
 {
     struct stat info;
     FILE *f = fopen(path, "rb");
+    *n = 0;
     if (f == NULL)
         return NULL;
     if (fstat(fileno(f), &info) != 0)

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "cli.h"
+#include "interrupt.h"
 
 struct values {
     struct cli_trace_options trace;
@@ -51,6 +52,8 @@ static enum llmsim_status copy_trace(struct conversion *c, struct llmsim_trace *
         }
         if (status == LLMSIM_OK)
             status = llmsim_trace_writer_add(c->writer, &source, requests, n, err);
+        if (status == LLMSIM_OK && interrupt_seen())
+            status = llmsim_fail(err, LLMSIM_INTERRUPTED, "interrupted; no trace was written");
         if (status != LLMSIM_OK)
             return status;
         for (size_t i = 0; i < n; i++)
@@ -138,7 +141,9 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
     enum llmsim_status status = cli_open_trace(&c.v->trace, c.path, &trace, err);
     if (status != LLMSIM_OK)
         return status;
+    interrupt_catch();
     status = convert(&c, trace, err);
+    interrupt_release();
     llmsim_trace_close(trace);
     return status;
 }

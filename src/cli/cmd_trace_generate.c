@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "interrupt.h"
 
 struct values {
     const char *arrivals, *prompt, *output_tokens, *lengths_from, *output, *to, *compress;
@@ -91,6 +92,8 @@ static enum llmsim_status write_all(struct llmsim_generator *generator,
         enum llmsim_status status = source.read(source.self, requests, 1024, &n, err);
         if (status == LLMSIM_OK)
             status = llmsim_trace_writer_add(writer, &source, requests, n, err);
+        if (status == LLMSIM_OK && interrupt_seen())
+            status = llmsim_fail(err, LLMSIM_INTERRUPTED, "interrupted; no trace was written");
         if (status != LLMSIM_OK)
             return status;
     } while (n > 0);
@@ -119,8 +122,10 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
         status = llmsim_generator_create(&generate_options, &generator, err);
     if (status == LLMSIM_OK)
         status = llmsim_trace_writer_open(v->output, &writer_options, &writer, err);
+    interrupt_catch();
     if (status == LLMSIM_OK)
         status = write_all(generator, writer, err);
+    interrupt_release();
     llmsim_trace_writer_close(writer);
     llmsim_generator_destroy(generator);
     free(sample);

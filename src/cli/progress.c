@@ -3,17 +3,11 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "interrupt.h"
+
 /* An event takes some tens of nanoseconds. */
 #define EVENTS_BETWEEN_LOOKS 4096
 #define SECONDS_BETWEEN_LINES 0.2
-
-static volatile sig_atomic_t interrupted;
-
-static void on_sigint(int signal_number)
-{
-    (void)signal_number;
-    interrupted = 1;
-}
 
 static double seconds_between(const struct timespec *from, const struct timespec *to)
 {
@@ -39,7 +33,7 @@ static void show(struct progress *p, const struct llmsim_observation *o, double 
 static bool observe(void *ctx, const struct llmsim_observation *o)
 {
     struct progress *p = ctx;
-    if (interrupted)
+    if (interrupt_seen())
         return false;
     if (!p->is_terminal)
         return true;
@@ -61,16 +55,12 @@ void progress_start(struct progress *progress, const struct llmsim_trace *trace,
     config->observe = observe;
     config->observe_ctx = progress;
     config->observe_every = EVENTS_BETWEEN_LOOKS;
-    interrupted = 0;
-    /* SA_RESETHAND: a second Ctrl-C kills, should the first not get through. */
-    struct sigaction action = {.sa_handler = on_sigint, .sa_flags = (int)SA_RESETHAND};
-    (void)sigemptyset(&action.sa_mask);
-    (void)sigaction(SIGINT, &action, &progress->earlier_sigint);
+    interrupt_catch();
 }
 
 void progress_stop(struct progress *progress)
 {
-    (void)sigaction(SIGINT, &progress->earlier_sigint, NULL);
+    interrupt_release();
     if (progress->is_shown)
         (void)fputs("\r\033[K", stderr);
 }

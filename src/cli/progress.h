@@ -2,7 +2,6 @@
 #ifndef LLMSIM_PROGRESS_H
 #define LLMSIM_PROGRESS_H
 
-#include <signal.h>
 #include <stdbool.h>
 #include <time.h>
 
@@ -13,7 +12,6 @@ struct progress {
     bool is_terminal;
     bool is_shown;
     struct timespec start, last;
-    struct sigaction earlier_sigint;
 };
 
 /* Watch a run: sets the config's observe members. `progress` must outlive the run. */

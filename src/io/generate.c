@@ -15,6 +15,7 @@ struct llmsim_generator {
     struct llmsim_random arrivals, lengths;
     double work_s;    /* the sum of the gaps so far, without the day curve */
     double arrival_s; /* of the last request */
+    double wave_at_0; /* the day curve's W(0) must be 0 */
     uint64_t n_given;
 };
 
@@ -80,33 +81,33 @@ const struct llmsim_choice *llmsim_arrivals_choice(size_t i)
  * are arrivals at the constant rate, the points t with W(t) = w are arrivals at r(t): exactly so
  * for Poisson arrivals (time rescaling; Brown et al., Neural Computation 14, 2002), and the natural
  * meaning for the others. */
-static double work_at(const struct llmsim_generate_options *o, double t)
+static double work_at(const struct llmsim_generator *g, double t)
 {
-    double wave = llmsim_sin_turns((t - o->day_peak_s) / o->day_period_s) +
-                  llmsim_sin_turns(o->day_peak_s / o->day_period_s);
+    const struct llmsim_generate_options *o = &g->options;
+    double wave = llmsim_sin_turns((t - o->day_peak_s) / o->day_period_s) + g->wave_at_0;
     return t + o->day_amplitude * o->day_period_s / (2 * PI) * wave;
 }
 
-/* W's inverse, by Newton's method inside a shrinking bracket: W rises everywhere, since a < 1. */
-static double time_of_work(const struct llmsim_generate_options *o, double work, double after)
+/* W's inverse, by Newton's method inside a shrinking bracket: W rises everywhere, since a < 1. Two
+ * or three steps, because the last arrival is a near guess. */
+static double time_of_work(const struct llmsim_generator *g)
 {
+    const struct llmsim_generate_options *o = &g->options;
     double reach = o->day_amplitude * o->day_period_s / PI; /* |W(t) - t| is at most this */
-    double low = after, high = work + reach > after ? work + reach : after;
-    double t = after;
+    double low = g->arrival_s, high = g->work_s + reach;
+    double t = low;
     for (int i = 0; i < 200; i++) {
-        double excess = work_at(o, t) - work;
+        double turns = (t - o->day_peak_s) / o->day_period_s;
+        double slope = 1 + o->day_amplitude * llmsim_sin_turns(turns + 0.25);
+        double excess = work_at(g, t) - g->work_s;
+        double next = t - excess / slope;
+        if (fabs(next - t) <= 1e-10 + 4e-16 * t)
+            break;
         if (excess > 0)
             high = t;
         else
             low = t;
-        double turns = (t - o->day_peak_s) / o->day_period_s;
-        double slope = 1 + o->day_amplitude * llmsim_sin_turns(turns + 0.25);
-        double next = t - excess / slope;
-        if (!(next > low && next < high))
-            next = low + (high - low) / 2;
-        if (fabs(next - t) <= 1e-10 + 4e-16 * t)
-            return next;
-        t = next;
+        t = next > low && next < high ? next : low + (high - low) / 2;
     }
     return t;
 }
@@ -123,7 +124,7 @@ static double next_arrival(struct llmsim_generator *g)
     else
         g->work_s += arrivals[o->arrivals].draw(&g->arrivals, o->cv) / o->rate_per_s;
     if (o->day_amplitude > 0)
-        return time_of_work(o, g->work_s, g->arrival_s);
+        return time_of_work(g);
     return g->work_s;
 }
 
@@ -238,6 +239,8 @@ enum llmsim_status llmsim_generator_create(const struct llmsim_generate_options 
         return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
     }
     g->options = *options;
+    if (options->day_amplitude > 0)
+        g->wave_at_0 = llmsim_sin_turns(options->day_peak_s / options->day_period_s);
     *generator = g;
     return LLMSIM_OK;
 }

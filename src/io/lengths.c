@@ -80,9 +80,11 @@ static bool check_lognormal(const struct llmsim_length_spec *spec)
 
 static uint32_t draw_lognormal(const struct llmsim_length_spec *spec, struct llmsim_random *random)
 {
-    double mu = llmsim_log(spec->mean) - spec->sigma * spec->sigma / 2;
+    /* exp(mu + sigma z) has the mean exp(mu + sigma²/2). */
+    double shift = spec->sigma * spec->sigma / 2;
     for (int i = 0; i < MAX_DRAWS; i++) {
-        double x = floor(llmsim_exp(mu + spec->sigma * llmsim_random_normal(random)) + 0.5);
+        double z = llmsim_random_normal(random);
+        double x = floor(spec->mean * llmsim_exp(spec->sigma * z - shift) + 0.5);
         if (x >= spec->min && x <= spec->max)
             return (uint32_t)x;
     }

@@ -3,10 +3,10 @@
  * Each has two readers that agree and share no code, so that a test can hold the one against the
  * other. The scanners take the plain form (digits, points, the punctuation of a date) from the
  * front of any text that ends in a byte which is none of those, and return where it stopped, or
- * NULL where the form is not plain. The parsers take a whole field (NUL-terminated, as libcsv leaves
- * it) in any form that docs/formats.md allows, and say what is wrong with one that is not allowed.
- * strptime, sscanf and strtod would cost five times as much, depend on the locale, and round
- * twice. */
+ * NULL where the form is not plain. The parsers take a whole field (NUL-terminated, as libcsv
+ * leaves it) in any form that docs/formats.md allows, and say what is wrong with one that is not
+ * allowed. strptime, sscanf and strtod would cost five times as much, depend on the locale, and
+ * round twice. */
 #ifndef LLMSIM_IO_TRACE_FIELDS_H
 #define LLMSIM_IO_TRACE_FIELDS_H
 

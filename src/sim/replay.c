@@ -175,14 +175,19 @@ enum llmsim_status llmsim_run_end_requests(struct run *run, struct llmsim_result
     return status;
 }
 
+static enum llmsim_status fail_interrupted(struct run *run, double now_s, uint64_t n_ended)
+{
+    return llmsim_fail(run->err, LLMSIM_INTERRUPTED,
+                       "interrupted at simulated time %.3f s: %llu requests had ended and their "
+                       "results are dropped",
+                       now_s, (unsigned long long)n_ended);
+}
+
 enum llmsim_status llmsim_run_observe(struct run *run, const struct llmsim_observation *o)
 {
     if (run->config->observe(run->config->observe_ctx, o))
         return LLMSIM_OK;
-    return llmsim_fail(run->err, LLMSIM_INTERRUPTED,
-                       "interrupted at simulated time %.3f s: %llu requests had ended and their "
-                       "results are dropped",
-                       llmsim_time_to_seconds(o->now), (unsigned long long)o->n_ended);
+    return fail_interrupted(run, llmsim_time_to_seconds(o->now), o->n_ended);
 }
 
 static enum llmsim_status check_config(const struct llmsim_replay_config *config,
@@ -240,6 +245,9 @@ enum llmsim_status llmsim_replay(const struct llmsim_replay_config *config,
     status = engine->run(&run);
     if (status == LLMSIM_OK)
         status = run.arrivals.status;
+    if (run.arrivals.status == LLMSIM_INTERRUPTED) /* while it waited for the trace */
+        status =
+            fail_interrupted(&run, (double)run.totals.last_end_ns / 1e9, run.totals.n_requests);
     if (status == LLMSIM_OK)
         status = llmsim_run_check_end(&run);
     for (size_t i = 0; i < n_sinks && status == LLMSIM_OK; i++)
