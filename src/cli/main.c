@@ -75,6 +75,27 @@ static int report(enum llmsim_status status, const struct llmsim_error *err)
     return (int)status;
 }
 
+static enum llmsim_status fail_unknown_command(int argc, char **argv, struct llmsim_error *err)
+{
+    char typed[128];
+    bool is_pair = argc > 2 && argv[2][0] != '-' &&
+                   (strcmp(argv[1], "trace") == 0 || strcmp(argv[1], "profile") == 0);
+    (void)snprintf(typed, sizeof typed, "%s%s%s", argv[1], is_pair ? " " : "",
+                   is_pair ? argv[2] : "");
+    const char *nearest = NULL;
+    size_t nearest_distance = LLMSIM_NEAREST_MAX_EDITS + 1;
+    for (size_t i = 0; i < N_COMMANDS; i++) {
+        size_t distance = llmsim_edit_distance(typed, commands[i]->name);
+        if (distance < nearest_distance) {
+            nearest_distance = distance;
+            nearest = commands[i]->name;
+        }
+    }
+    return llmsim_fail(err, LLMSIM_USAGE, "unknown command '%s'%s%s%s; see `llmsim --help`", typed,
+                       nearest != NULL ? " (did you mean " : "", nearest != NULL ? nearest : "",
+                       nearest != NULL ? "?)" : "");
+}
+
 int main(int argc, char **argv)
 {
     struct llmsim_error err = {0};
@@ -94,11 +115,9 @@ int main(int argc, char **argv)
         print_commands(stdout);
         return report(flush_stdout(LLMSIM_OK, &err), &err);
     }
-    print_commands(stderr);
-    if (argc < 2)
+    if (argc < 2) {
+        print_commands(stderr);
         return report(llmsim_fail(&err, LLMSIM_USAGE, "a command is missing"), &err);
-    return report(llmsim_fail(&err, LLMSIM_USAGE, "unknown command '%s%s%s'", argv[1],
-                              argc > 2 && argv[2][0] != '-' ? " " : "",
-                              argc > 2 && argv[2][0] != '-' ? argv[2] : ""),
-                  &err);
+    }
+    return report(fail_unknown_command(argc, argv, &err), &err);
 }
