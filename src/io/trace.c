@@ -131,7 +131,7 @@ static const char *scan_row(const struct llmsim_trace *t, const char *p, struct 
         case LLMSIM_COLUMN_REQUEST_ID:
             p = scan_text(p, false);
             row->id = field;
-            row->id_length = (size_t)(p - field);
+            row->id_length = p != NULL ? (size_t)(p - field) : 0;
             break;
         case LLMSIM_COLUMN_IGNORED:
             p = scan_text(p, true);

@@ -141,8 +141,8 @@ static const char *parse_day(struct llmsim_day_cache *cache, const char *p)
         !scan_two(p + 5, &month) || p[7] != '-' || !scan_two(p + 8, &day))
         return "is not a date; " EXPECTED_DATE;
     year += 100 * century;
-    if (year < 1700 || year > 2200)
-        return "has a year that is out of range; expected 1700 to 2200";
+    if (year < 1900 || year > 2100) /* so that any two differ by less than 2^63 ns */
+        return "has a year that is out of range; expected 1900 to 2100";
     if (month < 1 || month > 12)
         return "has a month that does not exist; expected 01 to 12";
     bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
