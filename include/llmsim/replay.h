@@ -30,10 +30,10 @@ struct llmsim_observation {
 
 struct llmsim_replay_config {
     struct llmsim_cost cost;
-    const char *policy;              /* a name of the policy table; NULL: "continuous" */
-    const char *engine;              /* a name of the engine table; NULL: "fast" */
-    uint32_t max_num_seqs;           /* 1 to LLMSIM_MAX_NUM_SEQS */
-    uint32_t max_num_batched_tokens; /* 1 or more */
+    const char *policy;                    /* a name of the policy table; NULL: "continuous" */
+    const char *engine;                    /* a name of the engine table; NULL: "fast" */
+    uint32_t max_num_seqs;                 /* 1 to LLMSIM_MAX_NUM_SEQS */
+    uint32_t max_num_batched_tokens;       /* 1 or more */
     uint32_t long_prefill_token_threshold; /* policy mixed: longest chunk; 0: no bound of its own */
     /* Called after every event, or every so many (0 is 1); NULL: not at all. The step engine's
      * events are the arrivals and the ends of steps; the fast engine's are its runs, and it reads
