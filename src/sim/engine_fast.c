@@ -2,11 +2,11 @@
  *
  * Between two changes the decode steps of a batch are an arithmetic progression, so a whole run has
  * a closed form (docs/model.md, formulas 5 and 6). The engine jumps to the earlier of two steps:
- * the one at which the next request of the batch has all its tokens (a heap on the step counter,
- * which all running requests share), and the one at whose end the next arrival can be admitted (the
- * inverse of the closed form). A request costs its share of a few such jumps, however many tokens
- * it has. Arrivals are read when the scheduler can use them, so an overloaded replica does not pile
- * them up in memory. */
+ * the one at which the next request of the batch has all its tokens (a timing wheel on the step
+ * counter, which all running requests share), and the one at whose end the next arrival can be
+ * admitted (the inverse of the closed form). A request costs its share of a few such jumps, however
+ * many tokens it has. Arrivals are read when the scheduler can use them, so an overloaded replica
+ * does not pile them up in memory. */
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>

@@ -96,8 +96,23 @@ static bool is_number(const char *text, size_t length)
     return true;
 }
 
-/* The order of two results by request id: numbers by value, other texts by bytes, equal ids by row.
- */
+static int compare_texts(const char *a, size_t na, const char *b, size_t nb)
+{
+    int by_bytes = memcmp(a, b, na < nb ? na : nb);
+    return by_bytes != 0 ? by_bytes : (na > nb) - (na < nb);
+}
+
+static int compare_numbers(const char *a, size_t na, const char *b, size_t nb)
+{
+    for (; na > 0 && *a == '0'; na--)
+        a++;
+    for (; nb > 0 && *b == '0'; nb--)
+        b++;
+    return na != nb ? (na > nb) - (na < nb) : memcmp(a, b, na);
+}
+
+/* The order of two results by request id: numbers first, by value; then other texts, by bytes;
+ * equal ids by row. */
 static int compare_ids(const void *left, const void *right, void *ctx)
 {
     const struct llmsim_request *a = &((const struct llmsim_result *)left)->request;
@@ -107,17 +122,12 @@ static int compare_ids(const void *left, const void *right, void *ctx)
         size_t na, nb;
         const char *ta = source->id_text(source->self, a->id, &na);
         const char *tb = source->id_text(source->self, b->id, &nb);
-        if (is_number(ta, na) && is_number(tb, nb)) {
-            for (; na > 0 && *ta == '0'; na--)
-                ta++;
-            for (; nb > 0 && *tb == '0'; nb--)
-                tb++;
-            if (na != nb)
-                return na < nb ? -1 : 1;
-        }
-        int by_text = memcmp(ta, tb, na < nb ? na : nb);
-        if (by_text != 0 || na != nb)
-            return by_text != 0 ? by_text : (na < nb ? -1 : 1);
+        bool a_is_number = is_number(ta, na), b_is_number = is_number(tb, nb);
+        if (a_is_number != b_is_number)
+            return a_is_number ? -1 : 1;
+        int order = a_is_number ? compare_numbers(ta, na, tb, nb) : compare_texts(ta, na, tb, nb);
+        if (order != 0)
+            return order;
     }
     return (a->row > b->row) - (a->row < b->row);
 }

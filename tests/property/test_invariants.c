@@ -97,7 +97,7 @@ static void check_engine(const char *engine)
         rc.config.engine = engine;
         rc.config.observe = watch;
         rc.config.observe_ctx = &w;
-        cr_assert_eq(collect_run(&rc.config, rc.requests, rc.n_requests, &c, &err), LLMSIM_OK,
+        cr_assert_eq(collect_source(&rc.config, case_source(&rc), &c, &err), LLMSIM_OK,
                      "seed %llu: %s", (unsigned long long)seed, err.message);
         cr_assert(rc.n_requests == 0 || w.n_events > 0);
         check_steps(&c, &rc.config);

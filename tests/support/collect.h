@@ -115,15 +115,21 @@ static inline void collected_fini(struct collected *c)
     *c = (struct collected){0};
 }
 
+static inline enum llmsim_status collect_source(const struct llmsim_replay_config *config,
+                                                struct llmsim_source source, struct collected *c,
+                                                struct llmsim_error *err)
+{
+    struct llmsim_sink sink = {&collect_ops, c};
+    *c = (struct collected){0};
+    return llmsim_replay(config, &source, &sink, 1, err);
+}
+
 static inline enum llmsim_status collect_run(const struct llmsim_replay_config *config,
                                              const struct llmsim_request *requests, size_t n,
                                              struct collected *c, struct llmsim_error *err)
 {
     struct llmsim_array_cursor cursor = {requests, n, 0};
-    struct llmsim_source source = llmsim_source_from_array(&cursor);
-    struct llmsim_sink sink = {&collect_ops, c};
-    *c = (struct collected){0};
-    return llmsim_replay(config, &source, &sink, 1, err);
+    return collect_source(config, llmsim_source_from_array(&cursor), c, err);
 }
 
 /* The request of a trace row; NULL if it did not end. */
