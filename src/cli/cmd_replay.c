@@ -62,7 +62,7 @@ static void print_summary(FILE *f, const struct llmsim_results *results, struct 
     (void)fprintf(f, "makespan       %.3f s, %llu steps\n", makespan_s,
                   (unsigned long long)t->n_steps);
     (void)fprintf(f, "throughput     %.3f requests/s, %.1f output tokens/s\n\n",
-                  (double)t->n_requests * per_s, (double)t->output_tokens * per_s);
+                  (double)t->n_completed * per_s, (double)t->output_tokens * per_s);
     (void)fprintf(f, "%-14s %10s %10s %10s %10s %10s %10s\n", "", "mean", "p50", "p90", "p95",
                   "p99", "max");
     print_row(f, "TTFT (s)", &s->ttft, 1e9);

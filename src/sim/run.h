@@ -15,7 +15,8 @@ struct run {
     struct llmsim_error *err;
     struct llmsim_totals totals;
     struct boundary boundary;
-    uint32_t n_unobserved; /* events since the last observation */
+    enum llmsim_status reject_status; /* of the sinks, when a policy had a request rejected */
+    uint32_t n_unobserved;            /* events since the last observation */
     struct arrivals arrivals;
 };
 
@@ -32,6 +33,9 @@ enum llmsim_status llmsim_run_steps(struct run *run, const struct llmsim_step_ru
  * their ids back to the source. */
 enum llmsim_status llmsim_run_end_requests(struct run *run, struct llmsim_result *results,
                                            size_t n);
+/* Report a request that ends without having run. The status goes to run->reject_status. */
+void llmsim_run_reject(struct run *run, const struct llmsim_request *request,
+                       enum llmsim_outcome outcome, llmsim_time now);
 enum llmsim_status llmsim_run_observe(struct run *run, const struct llmsim_observation *o);
 
 /* Invariants that are cheap enough to be always on: a broken one ends the run with LLMSIM_INTERNAL,

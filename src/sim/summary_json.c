@@ -44,10 +44,11 @@ static void add_counts(cJSON *root, const struct llmsim_summary *s)
     cJSON_AddNumberToObject(steps, "total", (double)t->n_steps);
     cJSON_AddNumberToObject(steps, "with_prefill", (double)t->n_prefill_steps);
     cJSON_AddNumberToObject(steps, "with_decode", (double)t->n_decode_steps);
+    cJSON_AddNumberToObject(root, "preemptions", (double)t->n_preemptions);
     cJSON_AddNumberToObject(root, "makespan_s", makespan_s);
     cJSON *throughput = cJSON_AddObjectToObject(root, "throughput");
     double per_s = makespan_s > 0 ? 1 / makespan_s : 0;
-    cJSON_AddNumberToObject(throughput, "requests_per_s", (double)t->n_requests * per_s);
+    cJSON_AddNumberToObject(throughput, "requests_per_s", (double)t->n_completed * per_s);
     cJSON_AddNumberToObject(throughput, "prompt_tokens_per_s", (double)t->prompt_tokens * per_s);
     cJSON_AddNumberToObject(throughput, "output_tokens_per_s", (double)t->output_tokens * per_s);
 }
@@ -62,6 +63,10 @@ static void add_settings(cJSON *root, const struct llmsim_run_description *d)
     cJSON_AddNumberToObject(settings, "max_num_batched_tokens", d->config->max_num_batched_tokens);
     cJSON_AddNumberToObject(settings, "long_prefill_token_threshold",
                             d->config->long_prefill_token_threshold);
+    cJSON_AddNumberToObject(settings, "num_gpu_blocks", (double)d->config->num_gpu_blocks);
+    cJSON_AddNumberToObject(settings, "block_size", d->config->block_size);
+    cJSON_AddNumberToObject(settings, "kv_watermark_blocks",
+                            (double)d->config->kv_watermark_blocks);
     cJSON_AddNumberToObject(settings, "rate_scale",
                             d->rate_scale.denominator == 0 ? 1
                                                            : (double)d->rate_scale.numerator /

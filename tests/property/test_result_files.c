@@ -137,6 +137,7 @@ Test(result_files, random)
         /* Steps of no length would let two requests end at one time out of the order of ids. */
         c.config.cost.decode_any_batch.base += LLMSIM_TIME_ONE_NS;
         c.config.cost.prefill_per_token += (uint64_t)LLMSIM_TIME_ONE_NS;
+        c.config.num_gpu_blocks = 0; /* all are completed, without preemption */
         for (size_t i = 0; i < c.n_requests; i++) {
             c.requests[i].prompt_tokens++;
             c.requests[i].id = LLMSIM_NO_ID;

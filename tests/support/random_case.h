@@ -102,6 +102,12 @@ static inline void case_make(struct random_case *c, uint64_t seed)
         .max_num_seqs = 1 + (uint32_t)case_random(&state, 1 + case_random(&state, 12)),
         .max_num_batched_tokens = 1 + (uint32_t)case_random(&state, 1 + case_random(&state, 600)),
     };
+    if (case_random(&state, 2) == 0) {
+        c->config.block_size = 1 + (uint32_t)case_random(&state, 1 + case_random(&state, 20));
+        c->config.num_gpu_blocks =
+            1 + case_random(&state, 2000) / (c->config.block_size * (1 + case_random(&state, 4)));
+        c->config.kv_watermark_blocks = case_random(&state, 1 + c->config.num_gpu_blocks / 10);
+    }
     if (case_random(&state, 4) == 0)
         c->config.long_prefill_token_threshold = 1 + (uint32_t)case_random(&state, 100);
     /* As a rule few, because small cases show as much in less time. */
