@@ -375,10 +375,10 @@ static enum llmsim_status make_room(struct fast_engine *e)
 {
     struct boundary *b = &e->run->boundary;
     enum llmsim_status status = LLMSIM_OK;
-    while (status == LLMSIM_OK && b->kv.total != 0 && e->n_running > 0 &&
-           blocks_wanted(e, e->decode_step) > b->kv.free)
+    while (status == LLMSIM_OK && e->n_running > 0 && blocks_wanted(e, e->decode_step) > b->kv.free)
         status = preempt_latest(e);
     b->n_decoding = e->n_running;
+    set_head(e, b);
     return status;
 }
 
@@ -521,23 +521,26 @@ static enum llmsim_status observe(const struct fast_engine *e)
                                       });
 }
 
-/* Ask the policy for the next step, and see to it that its decodes have their KV blocks. */
+/* Ask the policy for the next step, and see to it that its decodes have their KV blocks: before
+ * anybody is admitted if they go on beside prompts, and once it is known that they decode if not.
+ */
 static enum llmsim_status form_step(struct fast_engine *e)
 {
     struct boundary *b = &e->run->boundary;
     const struct policy *policy = e->run->policy;
-    enum llmsim_status status = policy->mixes ? make_room(e) : LLMSIM_OK;
-    /* Decodes beside prompts claim their blocks before anybody is admitted. */
-    uint64_t claimed = policy->mixes && b->kv.total != 0 ? blocks_wanted(e, e->decode_step) : 0;
     b->n_decoding = e->n_running;
-    b->kv.free -= claimed;
     set_head(e, b);
+    if (b->kv.total == 0) {
+        policy->form(b);
+        return LLMSIM_OK;
+    }
+    enum llmsim_status status = policy->mixes ? make_room(e) : LLMSIM_OK;
+    uint64_t claimed = policy->mixes ? blocks_wanted(e, e->decode_step) : 0;
+    b->kv.free -= claimed;
     policy->form(b);
     b->kv.free += claimed;
-    if (status == LLMSIM_OK && !policy->mixes && b->decodes) {
+    if (status == LLMSIM_OK && !policy->mixes && b->decodes)
         status = make_room(e);
-        set_head(e, b);
-    }
     return status == LLMSIM_OK ? e->run->reject_status : status;
 }
 

@@ -32,7 +32,7 @@ static bool can_ever_fit(const struct boundary *b)
     return llmsim_kv_blocks(&b->kv, stored) <= b->kv.total;
 }
 
-const struct llmsim_request *llmsim_policy_next(struct boundary *b)
+const struct llmsim_request *llmsim_policy_next_with_blocks(struct boundary *b)
 {
     while (b->head != NULL && !can_ever_fit(b))
         b->reject(b, LLMSIM_OUTCOME_REJECTED_TOO_LONG);
