@@ -12,9 +12,14 @@
 
 #define PLAIN_BUFFER_BYTES ((size_t)256 << 10)
 
+static bool is_stdout(const struct llmsim_output *out)
+{
+    return strcmp(out->path, "-") == 0;
+}
+
 static const char *shown_name(const struct llmsim_output *out)
 {
-    return strcmp(out->path, "-") == 0 ? "<stdout>" : out->path;
+    return is_stdout(out) ? "<stdout>" : out->path;
 }
 
 static enum llmsim_status fail_errno(const struct llmsim_output *out, struct llmsim_error *err,
@@ -29,7 +34,7 @@ static enum llmsim_status fail_errno(const struct llmsim_output *out, struct llm
 static int open_file(struct llmsim_output *out)
 {
     struct stat info;
-    if (strcmp(out->path, "-") == 0) {
+    if (is_stdout(out)) {
         out->fd = STDOUT_FILENO;
         return 0;
     }
@@ -58,7 +63,7 @@ static char *resolve(const char *path)
 {
     struct stat info;
     char *resolved = NULL;
-    if (lstat(path, &info) == 0 && S_ISLNK(info.st_mode))
+    if (strcmp(path, "-") != 0 && lstat(path, &info) == 0 && S_ISLNK(info.st_mode))
         resolved = realpath(path, NULL);
     return resolved != NULL ? resolved : strdup(path);
 }
@@ -146,7 +151,7 @@ static void end_writing(struct llmsim_output *out)
     }
     out->buffer = NULL;
     out->capacity = 0;
-    if (out->fd != STDOUT_FILENO && close(out->fd) != 0 && out->error_number == 0)
+    if (!is_stdout(out) && close(out->fd) != 0 && out->error_number == 0)
         out->error_number = errno;
     out->fd = -1;
 }

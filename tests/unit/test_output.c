@@ -274,3 +274,24 @@ Test(output, standard_output)
     cr_assert(waitpid(child, &status, 0) == child && status == 0, "status %d", status);
     expect_bytes(path, "hello again", 11);
 }
+
+/* A file that gets stdout's number is a file all the same, and is closed. */
+Test(output, without_a_standard_output)
+{
+    (void)fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        struct llmsim_output out;
+        (void)close(STDOUT_FILENO);
+        if (llmsim_output_open(&out, path, LLMSIM_COMPRESS_NONE, NULL) != LLMSIM_OK)
+            _exit(1);
+        llmsim_output_text(&out, "hello");
+        if (out.fd != STDOUT_FILENO || llmsim_output_commit(&out, NULL) != LLMSIM_OK)
+            _exit(2);
+        llmsim_output_close(&out);
+        _exit(write(STDOUT_FILENO, "again", 5) == -1 ? 0 : 3);
+    }
+    int status;
+    cr_assert(waitpid(child, &status, 0) == child && status == 0, "status %d", status);
+    expect_bytes(path, "hello", 5);
+}
