@@ -77,6 +77,27 @@ static enum llmsim_status open_file(struct llmsim_results *r, int file, const ch
     return status;
 }
 
+/* The tokens may go anywhere but to the name of another result, whether this run writes that or
+ * would remove it. */
+static enum llmsim_status check_tokens_path(const struct llmsim_results *r,
+                                            struct llmsim_error *err)
+{
+    enum llmsim_status status = LLMSIM_OK;
+    for (int i = 0; i < N_FILES && status == LLMSIM_OK; i++) {
+        for (int zstd = 0; zstd <= 1 && i != FILE_TOKENS && status == LLMSIM_OK; zstd++) {
+            char *path = file_path(r, i, zstd);
+            if (path == NULL)
+                return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
+            if (llmsim_output_is_at(&r->files[FILE_TOKENS], path))
+                status = llmsim_fail_at(err, LLMSIM_IO, path, 0, 0,
+                                        "is where another result goes; expected a file of their "
+                                        "own for the tokens");
+            free(path);
+        }
+    }
+    return status;
+}
+
 static void add_sink(struct llmsim_results *r, const struct llmsim_sink_ops *ops, void *self)
 {
     r->sinks[r->n_sinks++] = (struct llmsim_sink){ops, self};
@@ -92,6 +113,8 @@ static enum llmsim_status open_sinks(struct llmsim_results *r,
     add_sink(r, &llmsim_summary_sink_ops, &r->summary);
     if (options->tokens || options->tokens_path != NULL) {
         status = open_file(r, FILE_TOKENS, options->tokens_path, err);
+        if (status == LLMSIM_OK)
+            status = check_tokens_path(r, err);
         if (status != LLMSIM_OK)
             return status;
         r->tokens.out = &r->files[FILE_TOKENS];
