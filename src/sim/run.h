@@ -35,8 +35,9 @@ enum llmsim_status llmsim_run_end_requests(struct run *run, struct llmsim_result
 enum llmsim_status llmsim_run_observe(struct run *run, const struct llmsim_observation *o);
 
 /* Invariants that are cheap enough to be always on: a broken one ends the run with LLMSIM_INTERNAL,
- * the simulated time and the row at hand (the next to arrive, where it concerns none). Those of the
- * inner loops are plain assertions, of debug builds. */
+ * the simulated time and the row at hand (the next to arrive, where it concerns none). Exempt are
+ * the inner loops: what the queues and the engines ask for each entry they touch are plain
+ * assertions, of debug builds. */
 enum llmsim_status llmsim_run_broken(struct run *run, const char *invariant, llmsim_time now,
                                      uint64_t row);
 #define LLMSIM_RUN_CHECK(run, condition, now, row)                                                 \
