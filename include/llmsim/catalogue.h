@@ -39,7 +39,7 @@ LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status llmsim_catalogue_find_dir(const 
                                                                           size_t capacity,
                                                                           struct llmsim_error *err);
 
-/* Read the three files. Errors: LLMSIM_CATALOGUE, LLMSIM_IO. */
+/* Read the three files. Errors, which leave *catalogue NULL: LLMSIM_CATALOGUE, LLMSIM_IO. */
 LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
 llmsim_catalogue_open(const char *data_dir, struct llmsim_catalogue **catalogue,
                       struct llmsim_error *err);

@@ -60,9 +60,9 @@ LLMSIM_API const struct llmsim_sink *llmsim_results_sinks(const struct llmsim_re
                                                           size_t *n);
 /* For llmsim_trace_options.on_reject, with the results as its ctx: writes rejects.csv and counts.
  */
-LLMSIM_API enum llmsim_status llmsim_results_reject(void *results,
-                                                    const struct llmsim_trace_reject *reject,
-                                                    struct llmsim_error *err);
+LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
+llmsim_results_reject(void *results, const struct llmsim_trace_reject *reject,
+                      struct llmsim_error *err);
 /* After a run that succeeded: give every file its final name, and remove result files of an
  * earlier run in the directory that this run did not write. */
 LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status

@@ -25,14 +25,17 @@ struct engine {
 };
 extern const struct engine llmsim_engine_step, llmsim_engine_fast;
 
-enum llmsim_status llmsim_run_begin(struct run *run, const struct llmsim_run_view *view);
+LLMSIM_MUST_CHECK enum llmsim_status llmsim_run_begin(struct run *run,
+                                                      const struct llmsim_run_view *view);
 /* Count the steps and tell the sinks. LLMSIM_RUN_FAILED if simulated time has run away. */
-enum llmsim_status llmsim_run_steps(struct run *run, const struct llmsim_step_run *steps);
+LLMSIM_MUST_CHECK enum llmsim_status llmsim_run_steps(struct run *run,
+                                                      const struct llmsim_step_run *steps);
 /* Report requests that ended at one time, in the order of their ids (which sorts `results`); gives
  * their ids back to the source. */
-enum llmsim_status llmsim_run_end_requests(struct run *run, struct llmsim_result *results,
-                                           size_t n);
-enum llmsim_status llmsim_run_observe(struct run *run, const struct llmsim_observation *o);
+LLMSIM_MUST_CHECK enum llmsim_status
+llmsim_run_end_requests(struct run *run, struct llmsim_result *results, size_t n);
+LLMSIM_MUST_CHECK enum llmsim_status llmsim_run_observe(struct run *run,
+                                                        const struct llmsim_observation *o);
 
 /* Invariants that are cheap enough to be always on: a broken one ends the run with LLMSIM_INTERNAL,
  * the simulated time and the row at hand (the next to arrive, where it concerns none). Exempt are
@@ -43,7 +46,7 @@ enum llmsim_status llmsim_run_broken(struct run *run, const char *invariant, llm
 #define LLMSIM_RUN_CHECK(run, condition, now, row)                                                 \
     ((condition) ? LLMSIM_OK : llmsim_run_broken((run), #condition, (now), (row)))
 /* At the end of a run: nothing is lost. */
-enum llmsim_status llmsim_run_check_end(struct run *run);
+LLMSIM_MUST_CHECK enum llmsim_status llmsim_run_check_end(struct run *run);
 
 /* An event has happened: is it to be observed? */
 static inline bool llmsim_run_is_observed(struct run *run)
