@@ -6,6 +6,7 @@
 #include "llmsim/cost.h"
 #include "llmsim/generate.h"
 #include "llmsim/nearest.h"
+#include "llmsim/ratio.h"
 #include "llmsim/replay.h"
 #include "llmsim/results.h"
 #include "llmsim/sink.h"

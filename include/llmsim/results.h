@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "llmsim/catalogue.h"
+#include "llmsim/ratio.h"
 #include "llmsim/replay.h"
 #include "llmsim/sink.h"
 #include "llmsim/stat.h"
