@@ -6,7 +6,7 @@
 
 #include "cli.h"
 
-#define NS_PER_MINUTE INT64_C(60000000000)
+#define NS_PER_MINUTE (60 * LLMSIM_NS_PER_S)
 
 struct values {
     struct cli_trace_options trace;
