@@ -6,13 +6,12 @@
 #ifndef LLMSIM_CATALOGUE_H
 #define LLMSIM_CATALOGUE_H
 
+#include "llmsim/choice.h"
 #include "llmsim/status.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-#define LLMSIM_MAX_NAME 127
 
 struct llmsim_gpu {
     char name[LLMSIM_MAX_NAME + 1]; /* CUDA device name */

@@ -3,6 +3,7 @@
 #define LLMSIM_H
 
 #include "llmsim/catalogue.h"
+#include "llmsim/choice.h"
 #include "llmsim/cost.h"
 #include "llmsim/generate.h"
 #include "llmsim/nearest.h"

@@ -41,12 +41,6 @@ enum llmsim_status {
 #undef X
 };
 
-/* A row of a table that the program lists: a policy, an engine, a trace format. */
-struct llmsim_choice {
-    const char *name;
-    const char *help; /* one line */
-};
-
 #define LLMSIM_ERROR_FILE_MAX 512
 #define LLMSIM_ERROR_MESSAGE_MAX 1024
 

@@ -18,7 +18,12 @@ enum cli_option_kind {
     CLI_U64,    /* uint64_t, between min and max */
     CLI_DOUBLE, /* double, > 0 unless min says otherwise */
     CLI_RATIO,  /* struct llmsim_ratio */
-    CLI_CHOICE, /* const char *, the name of one of the rows that `choice` gives */
+    CLI_CHOICE, /* struct cli_choice, one of the rows that `choice` gives */
+};
+
+struct cli_choice {
+    const char *name; /* NULL: none is chosen */
+    size_t row;       /* its number in the table */
 };
 
 struct cli_option {
@@ -105,13 +110,14 @@ struct cli_catalogue_options {
         .offset = offsetof(type, member.data_dir)                                                  \
     }
 
+enum { CLI_BAD_ROW_STOP, CLI_BAD_ROW_SKIP };
 const struct llmsim_choice *cli_on_bad_row(size_t i);
 
 struct cli_trace_options {
-    const char *format;
+    struct cli_choice format;
     struct llmsim_ratio rate_scale;
     uint64_t limit;
-    const char *on_bad_row;
+    struct cli_choice on_bad_row;
 };
 #define CLI_TRACE_OPTIONS(type, member)                                                            \
     {.name = "format",                                                                             \
@@ -140,7 +146,8 @@ struct cli_trace_options {
         .offset = offsetof(type, member.on_bad_row)                                                \
     }
 
-/* How a CSV file is written: "none" or "zst". */
+/* How a CSV file is written. */
+enum { CLI_COMPRESS_NONE, CLI_COMPRESS_ZST };
 const struct llmsim_choice *cli_compress_choice(size_t i);
 
 /* Open a trace as the options say; bad rows are skipped and counted, or end the reading. */

@@ -10,7 +10,8 @@
 struct values {
     struct cli_catalogue_options catalogue;
     struct cli_trace_options trace;
-    const char *policy, *engine, *output, *tokens_output, *compress;
+    struct cli_choice policy, engine, compress;
+    const char *output, *tokens_output;
     uint64_t max_num_seqs, max_num_batched_tokens, long_prefill_token_threshold;
     bool no_tokens, no_requests, steps;
 };
@@ -118,8 +119,8 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
     struct llmsim_model model;
     struct llmsim_gpu gpu;
     struct llmsim_replay_config config = {
-        .policy = v->policy,
-        .engine = v->engine,
+        .policy = v->policy.name,
+        .engine = v->engine.name,
         .max_num_seqs = (uint32_t)v->max_num_seqs,
         .max_num_batched_tokens = (uint32_t)v->max_num_batched_tokens,
         .long_prefill_token_threshold = (uint32_t)v->long_prefill_token_threshold,
@@ -131,10 +132,10 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
     struct llmsim_results *results = NULL;
     struct llmsim_trace *trace = NULL;
     struct llmsim_trace_options trace_options = {
-        .format = v->trace.format,
+        .format = v->trace.format.name,
         .rate_scale = v->trace.rate_scale,
         .limit = v->trace.limit,
-        .on_reject = strcmp(v->trace.on_bad_row, "skip") == 0 ? on_reject : NULL,
+        .on_reject = v->trace.on_bad_row.row == CLI_BAD_ROW_SKIP ? on_reject : NULL,
         .on_reject_ctx = &results,
     };
     status = llmsim_trace_open(operands[0], &trace_options, &trace, err);
@@ -149,7 +150,7 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
         .tokens = !v->no_tokens,
         .tokens_path = v->tokens_output,
         .steps = v->steps,
-        .zstd = strcmp(v->compress, "zst") == 0,
+        .zstd = v->compress.row == CLI_COMPRESS_ZST,
     };
     struct llmsim_run_description description = {
         .config = &config,
@@ -159,7 +160,7 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
         .trace_name = strcmp(operands[0], "-") == 0 ? "stdin" : operands[0],
         .rate_scale = v->trace.rate_scale,
         .limit = v->trace.limit,
-        .on_bad_row = v->trace.on_bad_row,
+        .on_bad_row = v->trace.on_bad_row.name,
     };
     status = llmsim_results_open(&results_options, &description, &results, err);
     if (status == LLMSIM_OK)

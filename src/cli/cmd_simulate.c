@@ -1,14 +1,13 @@
 /* cmd_simulate.c: the latencies of one batch alone. */
 #include <cjson/cJSON.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "cli.h"
 
 struct values {
     struct cli_catalogue_options catalogue;
     uint64_t prompt_length, response_length, batch_size;
-    const char *format;
+    struct cli_choice format;
 };
 
 /* One batch of equal prompts: latencies[0] is the prompt phase, then one a decode step. */
@@ -133,10 +132,7 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
                                              .prefill_seqs = batch_size});
     s.decode = llmsim_cost_decode_run(&s.cost, batch_size, v->batch_size * (v->prompt_length + 1));
     s.form = llmsim_cost_closed_form(&s.cost, (uint32_t)v->prompt_length);
-    for (size_t i = 0; i < N_FORMATS; i++)
-        if (strcmp(formats[i].choice.name, v->format) == 0)
-            return formats[i].print(&s, err);
-    return llmsim_fail(err, LLMSIM_INTERNAL, "no printer for format %s", v->format);
+    return formats[v->format.row].print(&s, err);
 }
 
 static const struct cli_option options[] = {

@@ -2,7 +2,6 @@
 #include <cjson/cJSON.h>
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "cli.h"
 
@@ -10,7 +9,7 @@
 
 struct values {
     struct cli_trace_options trace;
-    const char *output_format;
+    struct cli_choice output_format;
 };
 
 struct info {
@@ -172,14 +171,6 @@ static const struct llmsim_choice *output_format_choice(size_t i)
     return i < N_OUTPUT_FORMATS ? &output_formats[i].choice : NULL;
 }
 
-static enum llmsim_status print(const struct values *v, struct info *info, struct llmsim_error *err)
-{
-    for (size_t i = 0; i < N_OUTPUT_FORMATS; i++)
-        if (strcmp(output_formats[i].choice.name, v->output_format) == 0)
-            return output_formats[i].print(info, err);
-    return llmsim_fail(err, LLMSIM_INTERNAL, "no printer for format %s", v->output_format);
-}
-
 static enum llmsim_status run(const void *values, const char *const *operands, size_t n_operands,
                               struct llmsim_error *err)
 {
@@ -195,7 +186,7 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
     if (status == LLMSIM_OK)
         status = read_all(&info, trace, err);
     if (status == LLMSIM_OK)
-        status = print(v, &info, err);
+        status = output_formats[v->output_format.row].print(&info, err);
     llmsim_trace_close(trace);
     llmsim_stat_fini(&info.prompt);
     llmsim_stat_fini(&info.output);

@@ -32,22 +32,14 @@ bool cli_parse_double(const char *text, double *value)
 }
 
 static enum llmsim_status set_choice(const struct cli_option *option, const char *text,
-                                     const char **target, struct llmsim_error *err)
+                                     struct cli_choice *target, struct llmsim_error *err)
 {
-    char names[256] = "";
-    size_t used = 0;
-    const struct llmsim_choice *row;
-    for (size_t i = 0; (row = option->choice(i)) != NULL; i++) {
-        if (strcmp(row->name, text) == 0) {
-            *target = row->name;
-            return LLMSIM_OK;
-        }
-        if (used < sizeof names)
-            used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i > 0 ? ", " : "",
-                                     row->name);
-    }
-    return llmsim_fail(err, LLMSIM_USAGE, "--%s '%s': expected one of %s", option->name, text,
-                       names);
+    char names[256];
+    if (!llmsim_choice_find(option->choice, text, &target->row))
+        return llmsim_fail(err, LLMSIM_USAGE, "--%s '%s': expected one of %s", option->name, text,
+                           llmsim_choice_names(option->choice, names, sizeof names));
+    target->name = option->choice(target->row)->name;
+    return LLMSIM_OK;
 }
 
 static enum llmsim_status set_value(const struct cli_option *option, const char *text, void *values,

@@ -7,8 +7,8 @@
 const struct llmsim_choice *cli_on_bad_row(size_t i)
 {
     static const struct llmsim_choice rows[] = {
-        {"stop", "end with an error that says where"},
-        {"skip", "go on without it, count it, and keep it in rejects.csv"},
+        [CLI_BAD_ROW_STOP] = {"stop", "end with an error that says where"},
+        [CLI_BAD_ROW_SKIP] = {"skip", "go on without it, count it, and keep it in rejects.csv"},
     };
     return i < sizeof rows / sizeof *rows ? &rows[i] : NULL;
 }
@@ -16,8 +16,8 @@ const struct llmsim_choice *cli_on_bad_row(size_t i)
 const struct llmsim_choice *cli_compress_choice(size_t i)
 {
     static const struct llmsim_choice rows[] = {
-        {"none", "plain CSV"},
-        {"zst", "zstd, in a thread of its own"},
+        [CLI_COMPRESS_NONE] = {"none", "plain CSV"},
+        [CLI_COMPRESS_ZST] = {"zst", "zstd, in a thread of its own"},
     };
     return i < sizeof rows / sizeof *rows ? &rows[i] : NULL;
 }
@@ -35,10 +35,10 @@ enum llmsim_status cli_open_trace(const struct cli_trace_options *options, const
                                   struct llmsim_trace **trace, struct llmsim_error *err)
 {
     struct llmsim_trace_options trace_options = {
-        .format = options->format,
+        .format = options->format.name,
         .rate_scale = options->rate_scale,
         .limit = options->limit,
-        .on_reject = strcmp(options->on_bad_row, "skip") == 0 ? skip_row : NULL,
+        .on_reject = options->on_bad_row.row == CLI_BAD_ROW_SKIP ? skip_row : NULL,
     };
     return llmsim_trace_open(path, &trace_options, trace, err);
 }

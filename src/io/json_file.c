@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "llmsim/catalogue.h"
+#include "llmsim/choice.h"
 #include "llmsim/nearest.h"
 
 #define MAX_FILE_BYTES ((size_t)256 << 20)

@@ -51,7 +51,7 @@ struct policy {
     bool (*admits)(const struct boundary *b);
 };
 
-/* NULL if there is no policy of that name. */
+/* The first for no name (NULL); NULL if there is no policy of that name. */
 const struct policy *llmsim_policy_find(const char *name);
 
 /* Take the head of the queue into the step, with so many tokens of its prompt. */
