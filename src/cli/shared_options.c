@@ -8,7 +8,8 @@ const struct llmsim_choice *cli_on_bad_row(size_t i)
 {
     static const struct llmsim_choice rows[] = {
         [CLI_BAD_ROW_STOP] = {"stop", "end with an error that says where"},
-        [CLI_BAD_ROW_SKIP] = {"skip", "go on without it, count it, and keep it in rejects.csv"},
+        [CLI_BAD_ROW_SKIP] = {"skip",
+                              "go on without it and count it (replay keeps it in rejects.csv)"},
     };
     return i < sizeof rows / sizeof *rows ? &rows[i] : NULL;
 }
