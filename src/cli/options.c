@@ -84,19 +84,12 @@ static enum llmsim_status fail_unknown(const struct cli_command *command, const 
     size_t name_length = strcspn(word, "=");
     char name[64];
     (void)snprintf(name, sizeof name, "%.*s", (int)(name_length < 63 ? name_length : 63), word);
-    const char *bare = name + strspn(name, "-");
-    const char *nearest = NULL;
-    size_t nearest_distance = LLMSIM_NEAREST_MAX_EDITS + 1;
-    for (const struct cli_option *o = command->options; o->name != NULL; o++) {
-        size_t d = llmsim_edit_distance(bare, o->name);
-        if (d < nearest_distance) {
-            nearest_distance = d;
-            nearest = o->name;
-        }
-    }
-    if (nearest != NULL)
+    struct llmsim_nearest nearest = {.typed = name + strspn(name, "-")};
+    for (const struct cli_option *o = command->options; o->name != NULL; o++)
+        llmsim_nearest_offer(&nearest, o->name);
+    if (nearest.word != NULL)
         return llmsim_fail(err, LLMSIM_USAGE, "%s: unknown option %s (did you mean --%s?)",
-                           command->name, name, nearest);
+                           command->name, name, nearest.word);
     return llmsim_fail(err, LLMSIM_USAGE, "%s: unknown option %s; see `llmsim %s --help`",
                        command->name, name, command->name);
 }
