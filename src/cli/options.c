@@ -9,6 +9,7 @@
 #include "cli.h"
 
 #define MAX_OPTIONS 64
+#define FIRST_LONG 1000 /* what getopt_long returns for row 0: no character */
 
 bool cli_parse_u64(const char *text, uint64_t *value)
 {
@@ -94,6 +95,21 @@ static enum llmsim_status fail_unknown(const struct cli_command *command, const 
                        command->name, name, command->name);
 }
 
+/* getopt_long returned '?': optopt is a long option that has no value, an unknown short one, or 0
+ * for an unknown long one, which argv still has. */
+static enum llmsim_status fail_option(const struct cli_command *command, char **argv,
+                                      struct llmsim_error *err)
+{
+    if (optopt == 0)
+        return fail_unknown(command, argv[optind - 1], err);
+    if (optopt < FIRST_LONG && optopt != 'h')
+        return llmsim_fail(err, LLMSIM_USAGE, "%s: unknown option -%c; see `llmsim %s --help`",
+                           command->name, isgraph((unsigned char)optopt) ? optopt : '?',
+                           command->name);
+    return llmsim_fail(err, LLMSIM_USAGE, "%s: --%s takes no value", command->name,
+                       optopt == 'h' ? "help" : command->options[optopt - FIRST_LONG].name);
+}
+
 /* An option counts as given if its row, or the row that it is an alias of, was seen. */
 static enum llmsim_status check_required(const struct cli_command *command, const bool *seen,
                                          struct llmsim_error *err)
@@ -135,7 +151,7 @@ enum llmsim_status cli_parse(const struct cli_command *command, int argc, char *
     for (; rows[n].name != NULL; n++)
         long_options[n] = (struct option){
             rows[n].name, rows[n].kind == CLI_FLAG ? no_argument : required_argument, NULL,
-            1000 + (int)n};
+            FIRST_LONG + (int)n};
     long_options[n] = (struct option){"help", no_argument, NULL, 'h'};
 
     *wants_help = false;
@@ -155,13 +171,16 @@ enum llmsim_status cli_parse(const struct cli_command *command, int argc, char *
         if (c == ':')
             return llmsim_fail(err, LLMSIM_USAGE, "%s: %s needs a value", command->name,
                                argv[optind - 1]);
-        if (c < 1000)
-            return fail_unknown(command, argv[optind - 1], err);
-        const struct cli_option *o = &rows[c - 1000];
+        if (c == '?')
+            return fail_option(command, argv, err);
+        *wants_help = c == 'h'; /* in a form that the loop above does not know, as --hel */
+        if (*wants_help)
+            return LLMSIM_OK;
+        const struct cli_option *o = &rows[c - FIRST_LONG];
         status = set_value(o, optarg, values, err);
         if (status != LLMSIM_OK)
             return status;
-        seen[c - 1000] = true;
+        seen[c - FIRST_LONG] = true;
     }
     *n_operands = (size_t)(argc - optind);
     if (*n_operands > command->max_operands || *n_operands > CLI_MAX_OPERANDS)
