@@ -50,8 +50,6 @@ static void print_summary(FILE *f, const struct llmsim_results *results, struct 
                           const struct llmsim_trace_status *trace)
 {
     const struct llmsim_totals *t = &s->totals;
-    double makespan_s = (double)(t->last_end_ns - t->first_arrival_ns) / 1e9;
-    double per_s = makespan_s > 0 ? 1 / makespan_s : 0;
     (void)fprintf(f, "rows           %llu in the trace (%s):",
                   (unsigned long long)(trace->rows + trace->rejected), trace->format);
     for (size_t i = 0; i < LLMSIM_N_OUTCOMES; i++)
@@ -60,10 +58,10 @@ static void print_summary(FILE *f, const struct llmsim_results *results, struct 
                           llmsim_outcome_name((enum llmsim_outcome)i));
     (void)fprintf(f, "\ntokens         %llu prompt, %llu output\n",
                   (unsigned long long)t->prompt_tokens, (unsigned long long)t->output_tokens);
-    (void)fprintf(f, "makespan       %.3f s, %llu steps\n", makespan_s,
+    (void)fprintf(f, "makespan       %.3f s, %llu steps\n", llmsim_totals_makespan_s(t),
                   (unsigned long long)t->n_steps);
     (void)fprintf(f, "throughput     %.3f requests/s, %.1f output tokens/s\n\n",
-                  (double)t->n_requests * per_s, (double)t->output_tokens * per_s);
+                  llmsim_totals_per_s(t, t->n_requests), llmsim_totals_per_s(t, t->output_tokens));
     (void)fprintf(f, "%-14s %10s %10s %10s %10s %10s %10s\n", "", "mean", "p50", "p90", "p95",
                   "p99", "max");
     print_row(f, "TTFT (s)", &s->ttft, 1e9);

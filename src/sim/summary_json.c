@@ -28,7 +28,6 @@ static void add_stat(cJSON *parent, const char *name, struct llmsim_stat *stat, 
 static void add_counts(cJSON *root, const struct llmsim_summary *s)
 {
     const struct llmsim_totals *t = &s->totals;
-    double makespan_s = (double)(t->last_end_ns - t->first_arrival_ns) / 1e9;
     uint64_t n_rows = 0;
     cJSON *outcomes = cJSON_AddObjectToObject(root, "outcomes");
     for (size_t i = 0; i < LLMSIM_N_OUTCOMES; i++) {
@@ -44,12 +43,13 @@ static void add_counts(cJSON *root, const struct llmsim_summary *s)
     cJSON_AddNumberToObject(steps, "total", (double)t->n_steps);
     cJSON_AddNumberToObject(steps, "with_prefill", (double)t->n_prefill_steps);
     cJSON_AddNumberToObject(steps, "with_decode", (double)t->n_decode_steps);
-    cJSON_AddNumberToObject(root, "makespan_s", makespan_s);
+    cJSON_AddNumberToObject(root, "makespan_s", llmsim_totals_makespan_s(t));
     cJSON *throughput = cJSON_AddObjectToObject(root, "throughput");
-    double per_s = makespan_s > 0 ? 1 / makespan_s : 0;
-    cJSON_AddNumberToObject(throughput, "requests_per_s", (double)t->n_requests * per_s);
-    cJSON_AddNumberToObject(throughput, "prompt_tokens_per_s", (double)t->prompt_tokens * per_s);
-    cJSON_AddNumberToObject(throughput, "output_tokens_per_s", (double)t->output_tokens * per_s);
+    cJSON_AddNumberToObject(throughput, "requests_per_s", llmsim_totals_per_s(t, t->n_requests));
+    cJSON_AddNumberToObject(throughput, "prompt_tokens_per_s",
+                            llmsim_totals_per_s(t, t->prompt_tokens));
+    cJSON_AddNumberToObject(throughput, "output_tokens_per_s",
+                            llmsim_totals_per_s(t, t->output_tokens));
 }
 
 static void add_settings(cJSON *root, const struct llmsim_run_description *d)
