@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "llmsim/llmsim.h"
 
@@ -64,7 +65,7 @@ LLMSIM_MUST_CHECK enum llmsim_status cli_parse(const struct cli_command *command
                                                char **argv, void *values, const char **operands,
                                                size_t *n_operands, bool *wants_help,
                                                struct llmsim_error *err);
-void cli_print_help(const struct cli_command *command, void *stream);
+void cli_print_help(const struct cli_command *command, FILE *f);
 
 /* Text to number with the whole text used. false: it is not one. */
 bool cli_parse_u64(const char *text, uint64_t *value);

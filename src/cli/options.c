@@ -194,9 +194,8 @@ enum llmsim_status cli_parse(const struct cli_command *command, int argc, char *
     return check_required(command, seen, err);
 }
 
-void cli_print_help(const struct cli_command *command, void *stream)
+void cli_print_help(const struct cli_command *command, FILE *f)
 {
-    FILE *f = stream;
     (void)fprintf(f, "usage: llmsim %s", command->name);
     if (command->operands[0] != '\0')
         (void)fprintf(f, " %s", command->operands);
