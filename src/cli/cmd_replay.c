@@ -1,7 +1,5 @@
 /* cmd_replay.c: the main job. */
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
@@ -109,10 +107,40 @@ static enum llmsim_status on_reject(void *ctx, const struct llmsim_trace_reject 
     return llmsim_results_reject(*(struct llmsim_results **)ctx, reject, err);
 }
 
+static enum llmsim_status open_trace(const struct values *v, const char *path,
+                                     struct llmsim_results **results, struct llmsim_trace **trace,
+                                     struct llmsim_error *err)
+{
+    struct llmsim_trace_options options = cli_reader_options(&v->trace);
+    if (options.on_reject != NULL) {
+        options.on_reject = on_reject;
+        options.on_reject_ctx = results;
+    }
+    return llmsim_trace_open(path, &options, trace, err);
+}
+
+static enum llmsim_status open_results(const struct values *v, const char *trace_path,
+                                       const struct llmsim_run_description *description,
+                                       struct llmsim_results **results, struct llmsim_error *err)
+{
+    char dir[512];
+    default_output(trace_path, dir, sizeof dir);
+    struct llmsim_results_options options = {
+        .dir = v->output != NULL ? v->output : dir,
+        .requests = !v->no_requests,
+        .tokens = !v->no_tokens,
+        .tokens_path = v->tokens_output,
+        .steps = v->steps,
+        .zstd = v->compress.row == CLI_COMPRESS_ZST,
+    };
+    return llmsim_results_open(&options, description, results, err);
+}
+
 static enum llmsim_status run(const void *values, const char *const *operands, size_t n_operands,
                               struct llmsim_error *err)
 {
     const struct values *v = values;
+    const char *path = operands[0];
     (void)n_operands;
     struct llmsim_model model;
     struct llmsim_gpu gpu;
@@ -123,44 +151,23 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
         .max_num_batched_tokens = (uint32_t)v->max_num_batched_tokens,
         .long_prefill_token_threshold = (uint32_t)v->long_prefill_token_threshold,
     };
-    enum llmsim_status status = cli_open_cost(&v->catalogue, &model, &gpu, &config.cost, err);
-    if (status != LLMSIM_OK)
-        return status;
-
-    struct llmsim_results *results = NULL;
-    struct llmsim_trace *trace = NULL;
-    struct llmsim_trace_options trace_options = {
-        .format = v->trace.format.name,
-        .rate_scale = v->trace.rate_scale,
-        .limit = v->trace.limit,
-        .on_reject = v->trace.on_bad_row.row == CLI_BAD_ROW_SKIP ? on_reject : NULL,
-        .on_reject_ctx = &results,
-    };
-    status = llmsim_trace_open(operands[0], &trace_options, &trace, err);
-    if (status != LLMSIM_OK)
-        return status;
-
-    char path[512];
-    default_output(operands[0], path, sizeof path);
-    struct llmsim_results_options results_options = {
-        .dir = v->output != NULL ? v->output : path,
-        .requests = !v->no_requests,
-        .tokens = !v->no_tokens,
-        .tokens_path = v->tokens_output,
-        .steps = v->steps,
-        .zstd = v->compress.row == CLI_COMPRESS_ZST,
-    };
     struct llmsim_run_description description = {
         .config = &config,
         .model = &model,
         .gpu = &gpu,
-        .trace = trace,
-        .trace_name = strcmp(operands[0], "-") == 0 ? "stdin" : operands[0],
+        .trace_name = strcmp(path, "-") == 0 ? "stdin" : path,
         .rate_scale = v->trace.rate_scale,
         .limit = v->trace.limit,
         .on_bad_row = v->trace.on_bad_row.name,
     };
-    status = llmsim_results_open(&results_options, &description, &results, err);
+    struct llmsim_results *results = NULL;
+    struct llmsim_trace *trace = NULL;
+    enum llmsim_status status = cli_open_cost(&v->catalogue, &model, &gpu, &config.cost, err);
+    if (status == LLMSIM_OK)
+        status = open_trace(v, path, &results, &trace, err);
+    description.trace = trace;
+    if (status == LLMSIM_OK)
+        status = open_results(v, path, &description, &results, err);
     if (status == LLMSIM_OK)
         status = run_open(v, &config, trace, results, err);
     llmsim_results_close(results);

@@ -32,16 +32,21 @@ static enum llmsim_status skip_row(void *ctx, const struct llmsim_trace_reject *
     return LLMSIM_OK; /* the trace counts it */
 }
 
-enum llmsim_status cli_open_trace(const struct cli_trace_options *options, const char *path,
-                                  struct llmsim_trace **trace, struct llmsim_error *err)
+struct llmsim_trace_options cli_reader_options(const struct cli_trace_options *options)
 {
-    struct llmsim_trace_options trace_options = {
+    return (struct llmsim_trace_options){
         .format = options->format.name,
         .rate_scale = options->rate_scale,
         .limit = options->limit,
         .on_reject = options->on_bad_row.row == CLI_BAD_ROW_SKIP ? skip_row : NULL,
     };
-    return llmsim_trace_open(path, &trace_options, trace, err);
+}
+
+enum llmsim_status cli_open_trace(const struct cli_trace_options *options, const char *path,
+                                  struct llmsim_trace **trace, struct llmsim_error *err)
+{
+    struct llmsim_trace_options reader_options = cli_reader_options(options);
+    return llmsim_trace_open(path, &reader_options, trace, err);
 }
 
 /* The library does not know of options. */
