@@ -140,6 +140,17 @@ static enum llmsim_status set_defaults(const struct cli_command *command, void *
     return LLMSIM_OK;
 }
 
+static void list_long_options(const struct cli_option *rows,
+                              struct option long_options[static MAX_OPTIONS + 2])
+{
+    size_t n = 0;
+    for (; rows[n].name != NULL; n++)
+        long_options[n] = (struct option){
+            rows[n].name, rows[n].kind == CLI_FLAG ? no_argument : required_argument, NULL,
+            FIRST_LONG + (int)n};
+    long_options[n] = (struct option){"help", no_argument, NULL, 'h'};
+}
+
 enum llmsim_status cli_parse(const struct cli_command *command, int argc, char **argv, void *values,
                              const char **operands, size_t *n_operands, bool *wants_help,
                              struct llmsim_error *err)
@@ -147,12 +158,7 @@ enum llmsim_status cli_parse(const struct cli_command *command, int argc, char *
     struct option long_options[MAX_OPTIONS + 2] = {0};
     bool seen[MAX_OPTIONS] = {false};
     const struct cli_option *rows = command->options;
-    size_t n = 0;
-    for (; rows[n].name != NULL; n++)
-        long_options[n] = (struct option){
-            rows[n].name, rows[n].kind == CLI_FLAG ? no_argument : required_argument, NULL,
-            FIRST_LONG + (int)n};
-    long_options[n] = (struct option){"help", no_argument, NULL, 'h'};
+    list_long_options(rows, long_options);
 
     *wants_help = false;
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
