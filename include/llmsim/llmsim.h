@@ -6,6 +6,7 @@
 #include "llmsim/choice.h"
 #include "llmsim/cost.h"
 #include "llmsim/generate.h"
+#include "llmsim/json_document.h"
 #include "llmsim/nearest.h"
 #include "llmsim/ratio.h"
 #include "llmsim/replay.h"

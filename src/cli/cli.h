@@ -67,6 +67,10 @@ LLMSIM_MUST_CHECK enum llmsim_status cli_parse(const struct cli_command *command
                                                struct llmsim_error *err);
 void cli_print_help(const struct cli_command *command, FILE *f);
 
+/* Print a document, and fini it. */
+LLMSIM_MUST_CHECK enum llmsim_status cli_print_json(struct llmsim_json_document *json,
+                                                    struct llmsim_error *err);
+
 /* Text to number with the whole text used. false: it is not one. */
 bool cli_parse_u64(const char *text, uint64_t *value);
 bool cli_parse_double(const char *text, double *value);
