@@ -54,7 +54,7 @@ struct llmsim_error {
     char message[LLMSIM_ERROR_MESSAGE_MAX];
 };
 
-/* Name of a status in lower case ("trace") and its text. Never NULL. */
+/* "TRACE" for LLMSIM_TRACE, and its text. Of no status: "UNKNOWN" and a text that says so. */
 LLMSIM_API const char *llmsim_status_name(enum llmsim_status status);
 LLMSIM_API const char *llmsim_status_text(enum llmsim_status status);
 
