@@ -6,13 +6,12 @@
 #ifndef LLMSIM_CATALOGUE_H
 #define LLMSIM_CATALOGUE_H
 
+#include "llmsim/choice.h"
 #include "llmsim/status.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-#define LLMSIM_MAX_NAME 127
 
 struct llmsim_gpu {
     char name[LLMSIM_MAX_NAME + 1]; /* CUDA device name */
@@ -39,7 +38,7 @@ LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status llmsim_catalogue_find_dir(const 
                                                                           size_t capacity,
                                                                           struct llmsim_error *err);
 
-/* Read the three files. Errors: LLMSIM_CATALOGUE, LLMSIM_IO. */
+/* Read the three files. Errors, which leave *catalogue NULL: LLMSIM_CATALOGUE, LLMSIM_IO. */
 LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
 llmsim_catalogue_open(const char *data_dir, struct llmsim_catalogue **catalogue,
                       struct llmsim_error *err);

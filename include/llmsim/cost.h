@@ -51,7 +51,7 @@ struct llmsim_cost {
     double weight_bytes;          /* S_MW */
     double kv_bytes_per_token;    /* s_KVC */
     /* The same as integers: all that the engine uses. */
-    uint64_t prefill_per_token;
+    uint64_t prefill_per_token; /* units of llmsim_time */
     struct llmsim_decode_cost decode_any_batch;
 };
 
@@ -72,7 +72,7 @@ static inline llmsim_time llmsim_cost_step(const struct llmsim_cost *cost,
 /* A run of decode steps of a fixed batch: step j (from 0) takes first + j × increment. */
 struct llmsim_decode_run {
     llmsim_time first;
-    uint64_t increment;
+    uint64_t increment; /* units of llmsim_time */
 };
 
 /* `context_tokens` is what the first of the steps reads; each step reads n_seqs more (formula 5).

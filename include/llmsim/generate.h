@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "llmsim/choice.h"
 #include "llmsim/status.h"
 #include "llmsim/trace.h"
 

@@ -3,9 +3,12 @@
 #define LLMSIM_H
 
 #include "llmsim/catalogue.h"
+#include "llmsim/choice.h"
 #include "llmsim/cost.h"
 #include "llmsim/generate.h"
+#include "llmsim/json_document.h"
 #include "llmsim/nearest.h"
+#include "llmsim/ratio.h"
 #include "llmsim/replay.h"
 #include "llmsim/results.h"
 #include "llmsim/sink.h"

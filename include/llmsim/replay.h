@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "llmsim/choice.h"
 #include "llmsim/cost.h"
 #include "llmsim/sink.h"
 #include "llmsim/status.h"

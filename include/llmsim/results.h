@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "llmsim/catalogue.h"
+#include "llmsim/ratio.h"
 #include "llmsim/replay.h"
 #include "llmsim/sink.h"
 #include "llmsim/stat.h"
@@ -60,9 +61,9 @@ LLMSIM_API const struct llmsim_sink *llmsim_results_sinks(const struct llmsim_re
                                                           size_t *n);
 /* For llmsim_trace_options.on_reject, with the results as its ctx: writes rejects.csv and counts.
  */
-LLMSIM_API enum llmsim_status llmsim_results_reject(void *results,
-                                                    const struct llmsim_trace_reject *reject,
-                                                    struct llmsim_error *err);
+LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
+llmsim_results_reject(void *results, const struct llmsim_trace_reject *reject,
+                      struct llmsim_error *err);
 /* After a run that succeeded: give every file its final name, then remove result files of an
  * earlier run in the directory that this run did not write. All or nothing: if a rename fails, the
  * files that it has named are removed again, and an earlier run's that they replaced stay lost. */

@@ -148,6 +148,19 @@ struct llmsim_totals {
     int64_t last_end_ns;
 };
 
+/* From the first arrival to the end of the last request. */
+static inline double llmsim_totals_makespan_s(const struct llmsim_totals *totals)
+{
+    return (double)(totals->last_end_ns - totals->first_arrival_ns) / 1e9;
+}
+
+/* `count` of them in the makespan, per second; 0 where it is 0. */
+static inline double llmsim_totals_per_s(const struct llmsim_totals *totals, uint64_t count)
+{
+    double makespan_s = llmsim_totals_makespan_s(totals);
+    return makespan_s > 0 ? (double)count * (1 / makespan_s) : 0;
+}
+
 struct llmsim_sink_ops {
     const char *name;
     enum llmsim_status (*begin)(void *self, const struct llmsim_run_view *view,

@@ -41,12 +41,6 @@ enum llmsim_status {
 #undef X
 };
 
-/* A row of a table that the program lists: a policy, an engine, a trace format. */
-struct llmsim_choice {
-    const char *name;
-    const char *help; /* one line */
-};
-
 #define LLMSIM_ERROR_FILE_MAX 512
 #define LLMSIM_ERROR_MESSAGE_MAX 1024
 
@@ -60,7 +54,7 @@ struct llmsim_error {
     char message[LLMSIM_ERROR_MESSAGE_MAX];
 };
 
-/* Name of a status in lower case ("trace") and its text. Never NULL. */
+/* "TRACE" for LLMSIM_TRACE, and its text. Of no status: "UNKNOWN" and a text that says so. */
 LLMSIM_API const char *llmsim_status_name(enum llmsim_status status);
 LLMSIM_API const char *llmsim_status_text(enum llmsim_status status);
 

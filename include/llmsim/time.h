@@ -16,6 +16,7 @@ extern "C" {
 
 __extension__ typedef __int128 llmsim_time;
 
+#define LLMSIM_NS_PER_S INT64_C(1000000000)
 #define LLMSIM_TIME_FRACTION_BITS 32
 #define LLMSIM_TIME_ONE_NS ((llmsim_time)1 << LLMSIM_TIME_FRACTION_BITS)
 

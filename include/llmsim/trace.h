@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "llmsim/choice.h"
+#include "llmsim/ratio.h"
 #include "llmsim/status.h"
 
 #ifdef __cplusplus
@@ -54,16 +56,6 @@ struct llmsim_array_cursor {
     size_t next;
 };
 LLMSIM_API struct llmsim_source llmsim_source_from_array(struct llmsim_array_cursor *cursor);
-
-/* A rational number > 0, so that scaling arrivals is exact integer work. */
-struct llmsim_ratio {
-    uint64_t numerator;
-    uint64_t denominator;
-};
-/* "0.5", "2", "1.25": up to 9 digits before and after the point. LLMSIM_USAGE if it is not that or
- * is 0. */
-LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
-llmsim_ratio_parse(const char *text, struct llmsim_ratio *ratio, struct llmsim_error *err);
 
 /* A row that was refused. The texts live for the call. */
 struct llmsim_trace_reject {

@@ -31,3 +31,13 @@ size_t llmsim_edit_distance(const char *a, const char *b)
     }
     return row[n];
 }
+
+void llmsim_nearest_offer(struct llmsim_nearest *nearest, const char *word)
+{
+    size_t n_edits = llmsim_edit_distance(nearest->typed, word);
+    size_t limit = nearest->word != NULL ? nearest->n_edits : LLMSIM_NEAREST_MAX_EDITS + 1;
+    if (n_edits >= limit)
+        return;
+    nearest->word = word;
+    nearest->n_edits = n_edits;
+}

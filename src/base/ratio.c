@@ -1,7 +1,7 @@
 /* ratio.c: decimal text to an exact fraction in lowest terms. */
-#include <string.h>
+#include "llmsim/ratio.h"
 
-#include "llmsim/trace.h"
+#include <stdbool.h>
 
 static bool read_digits(const char **p, uint64_t *value, uint64_t *scale)
 {

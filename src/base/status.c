@@ -12,8 +12,10 @@ static const struct {
 #define X(name, code, text) {LLMSIM_##name, #name, text},
     LLMSIM_STATUS_LIST(X)
 #undef X
+        {0, "UNKNOWN", "not a status of llmsim"},
 };
 
+/* The row of a status, or the last. */
 static size_t find_status(enum llmsim_status status)
 {
     size_t i = 0;

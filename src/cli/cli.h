@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "llmsim/llmsim.h"
 
@@ -18,7 +19,12 @@ enum cli_option_kind {
     CLI_U64,    /* uint64_t, between min and max */
     CLI_DOUBLE, /* double, > 0 unless min says otherwise */
     CLI_RATIO,  /* struct llmsim_ratio */
-    CLI_CHOICE, /* const char *, the name of one of the rows that `choice` gives */
+    CLI_CHOICE, /* struct cli_choice, one of the rows that `choice` gives */
+};
+
+struct cli_choice {
+    const char *name; /* NULL: none is chosen */
+    size_t row;       /* its number in the table */
 };
 
 struct cli_option {
@@ -59,7 +65,11 @@ LLMSIM_MUST_CHECK enum llmsim_status cli_parse(const struct cli_command *command
                                                char **argv, void *values, const char **operands,
                                                size_t *n_operands, bool *wants_help,
                                                struct llmsim_error *err);
-void cli_print_help(const struct cli_command *command, void *stream);
+void cli_print_help(const struct cli_command *command, FILE *f);
+
+/* Print a document, and fini it. */
+LLMSIM_MUST_CHECK enum llmsim_status cli_print_json(struct llmsim_json_document *json,
+                                                    struct llmsim_error *err);
 
 /* Text to number with the whole text used. false: it is not one. */
 bool cli_parse_u64(const char *text, uint64_t *value);
@@ -105,13 +115,14 @@ struct cli_catalogue_options {
         .offset = offsetof(type, member.data_dir)                                                  \
     }
 
+enum { CLI_BAD_ROW_STOP, CLI_BAD_ROW_SKIP };
 const struct llmsim_choice *cli_on_bad_row(size_t i);
 
 struct cli_trace_options {
-    const char *format;
+    struct cli_choice format;
     struct llmsim_ratio rate_scale;
     uint64_t limit;
-    const char *on_bad_row;
+    struct cli_choice on_bad_row;
 };
 #define CLI_TRACE_OPTIONS(type, member)                                                            \
     {.name = "format",                                                                             \
@@ -140,9 +151,12 @@ struct cli_trace_options {
         .offset = offsetof(type, member.on_bad_row)                                                \
     }
 
-/* How a CSV file is written: "none" or "zst". */
+/* How a CSV file is written. */
+enum { CLI_COMPRESS_NONE, CLI_COMPRESS_ZST };
 const struct llmsim_choice *cli_compress_choice(size_t i);
 
+/* What the options say to the library; on_reject is set where bad rows are skipped. */
+struct llmsim_trace_options cli_reader_options(const struct cli_trace_options *options);
 /* Open a trace as the options say; bad rows are skipped and counted, or end the reading. */
 LLMSIM_MUST_CHECK enum llmsim_status cli_open_trace(const struct cli_trace_options *options,
                                                     const char *path, struct llmsim_trace **trace,

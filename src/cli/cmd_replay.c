@@ -1,7 +1,5 @@
 /* cmd_replay.c: the main job. */
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
@@ -10,7 +8,8 @@
 struct values {
     struct cli_catalogue_options catalogue;
     struct cli_trace_options trace;
-    const char *policy, *engine, *output, *tokens_output, *compress;
+    struct cli_choice policy, engine, compress;
+    const char *output, *tokens_output;
     uint64_t max_num_seqs, max_num_batched_tokens, long_prefill_token_threshold;
     bool no_tokens, no_requests, steps;
 };
@@ -49,8 +48,6 @@ static void print_summary(FILE *f, const struct llmsim_results *results, struct 
                           const struct llmsim_trace_status *trace)
 {
     const struct llmsim_totals *t = &s->totals;
-    double makespan_s = (double)(t->last_end_ns - t->first_arrival_ns) / 1e9;
-    double per_s = makespan_s > 0 ? 1 / makespan_s : 0;
     (void)fprintf(f, "rows           %llu in the trace (%s):",
                   (unsigned long long)(trace->rows + trace->rejected), trace->format);
     for (size_t i = 0; i < LLMSIM_N_OUTCOMES; i++)
@@ -59,10 +56,10 @@ static void print_summary(FILE *f, const struct llmsim_results *results, struct 
                           llmsim_outcome_name((enum llmsim_outcome)i));
     (void)fprintf(f, "\ntokens         %llu prompt, %llu output\n",
                   (unsigned long long)t->prompt_tokens, (unsigned long long)t->output_tokens);
-    (void)fprintf(f, "makespan       %.3f s, %llu steps\n", makespan_s,
+    (void)fprintf(f, "makespan       %.3f s, %llu steps\n", llmsim_totals_makespan_s(t),
                   (unsigned long long)t->n_steps);
     (void)fprintf(f, "throughput     %.3f requests/s, %.1f output tokens/s\n\n",
-                  (double)t->n_completed * per_s, (double)t->output_tokens * per_s);
+                  llmsim_totals_per_s(t, t->n_completed), llmsim_totals_per_s(t, t->output_tokens));
     (void)fprintf(f, "%-14s %10s %10s %10s %10s %10s %10s\n", "", "mean", "p50", "p90", "p95",
                   "p99", "max");
     print_row(f, "TTFT (s)", &s->ttft, 1e9);
@@ -110,58 +107,67 @@ static enum llmsim_status on_reject(void *ctx, const struct llmsim_trace_reject 
     return llmsim_results_reject(*(struct llmsim_results **)ctx, reject, err);
 }
 
-static enum llmsim_status run(const void *values, const char *const *operands, size_t n_operands,
-                              struct llmsim_error *err)
+static enum llmsim_status open_trace(const struct values *v, const char *path,
+                                     struct llmsim_results **results, struct llmsim_trace **trace,
+                                     struct llmsim_error *err)
 {
-    const struct values *v = values;
-    (void)n_operands;
-    struct llmsim_model model;
-    struct llmsim_gpu gpu;
-    struct llmsim_replay_config config = {
-        .policy = v->policy,
-        .engine = v->engine,
-        .max_num_seqs = (uint32_t)v->max_num_seqs,
-        .max_num_batched_tokens = (uint32_t)v->max_num_batched_tokens,
-        .long_prefill_token_threshold = (uint32_t)v->long_prefill_token_threshold,
-    };
-    enum llmsim_status status = cli_open_cost(&v->catalogue, &model, &gpu, &config.cost, err);
-    if (status != LLMSIM_OK)
-        return status;
+    struct llmsim_trace_options options = cli_reader_options(&v->trace);
+    if (options.on_reject != NULL) {
+        options.on_reject = on_reject;
+        options.on_reject_ctx = results;
+    }
+    return llmsim_trace_open(path, &options, trace, err);
+}
 
-    struct llmsim_results *results = NULL;
-    struct llmsim_trace *trace = NULL;
-    struct llmsim_trace_options trace_options = {
-        .format = v->trace.format,
-        .rate_scale = v->trace.rate_scale,
-        .limit = v->trace.limit,
-        .on_reject = strcmp(v->trace.on_bad_row, "skip") == 0 ? on_reject : NULL,
-        .on_reject_ctx = &results,
-    };
-    status = llmsim_trace_open(operands[0], &trace_options, &trace, err);
-    if (status != LLMSIM_OK)
-        return status;
-
-    char path[512];
-    default_output(operands[0], path, sizeof path);
-    struct llmsim_results_options results_options = {
-        .dir = v->output != NULL ? v->output : path,
+static enum llmsim_status open_results(const struct values *v, const char *trace_path,
+                                       const struct llmsim_run_description *description,
+                                       struct llmsim_results **results, struct llmsim_error *err)
+{
+    char dir[512];
+    default_output(trace_path, dir, sizeof dir);
+    struct llmsim_results_options options = {
+        .dir = v->output != NULL ? v->output : dir,
         .requests = !v->no_requests,
         .tokens = !v->no_tokens,
         .tokens_path = v->tokens_output,
         .steps = v->steps,
-        .zstd = strcmp(v->compress, "zst") == 0,
+        .zstd = v->compress.row == CLI_COMPRESS_ZST,
+    };
+    return llmsim_results_open(&options, description, results, err);
+}
+
+static enum llmsim_status run(const void *values, const char *const *operands, size_t n_operands,
+                              struct llmsim_error *err)
+{
+    const struct values *v = values;
+    const char *path = operands[0];
+    (void)n_operands;
+    struct llmsim_model model;
+    struct llmsim_gpu gpu;
+    struct llmsim_replay_config config = {
+        .policy = v->policy.name,
+        .engine = v->engine.name,
+        .max_num_seqs = (uint32_t)v->max_num_seqs,
+        .max_num_batched_tokens = (uint32_t)v->max_num_batched_tokens,
+        .long_prefill_token_threshold = (uint32_t)v->long_prefill_token_threshold,
     };
     struct llmsim_run_description description = {
         .config = &config,
         .model = &model,
         .gpu = &gpu,
-        .trace = trace,
-        .trace_name = strcmp(operands[0], "-") == 0 ? "stdin" : operands[0],
+        .trace_name = strcmp(path, "-") == 0 ? "stdin" : path,
         .rate_scale = v->trace.rate_scale,
         .limit = v->trace.limit,
-        .on_bad_row = v->trace.on_bad_row,
+        .on_bad_row = v->trace.on_bad_row.name,
     };
-    status = llmsim_results_open(&results_options, &description, &results, err);
+    struct llmsim_results *results = NULL;
+    struct llmsim_trace *trace = NULL;
+    enum llmsim_status status = cli_open_cost(&v->catalogue, &model, &gpu, &config.cost, err);
+    if (status == LLMSIM_OK)
+        status = open_trace(v, path, &results, &trace, err);
+    description.trace = trace;
+    if (status == LLMSIM_OK)
+        status = open_results(v, path, &description, &results, err);
     if (status == LLMSIM_OK)
         status = run_open(v, &config, trace, results, err);
     llmsim_results_close(results);

@@ -1,14 +1,12 @@
 /* cmd_simulate.c: the latencies of one batch alone. */
-#include <cjson/cJSON.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "cli.h"
 
 struct values {
     struct cli_catalogue_options catalogue;
     uint64_t prompt_length, response_length, batch_size;
-    const char *format;
+    struct cli_choice format;
 };
 
 /* One batch of equal prompts: latencies[0] is the prompt phase, then one a decode step. */
@@ -76,30 +74,25 @@ static enum llmsim_status print_csv(const struct simulation *s, struct llmsim_er
 static enum llmsim_status print_json(const struct simulation *s, struct llmsim_error *err)
 {
     uint64_t r = s->v->response_length;
-    cJSON *root = cJSON_CreateObject();
-    cJSON_AddStringToObject(root, "model", s->model.name);
-    cJSON_AddStringToObject(root, "gpu", s->gpu.name);
-    cJSON_AddNumberToObject(root, "prompt_length", (double)s->v->prompt_length);
-    cJSON_AddNumberToObject(root, "response_length", (double)r);
-    cJSON_AddNumberToObject(root, "batch_size", (double)s->v->batch_size);
-    cJSON *latencies = cJSON_AddArrayToObject(root, "latencies");
-    for (uint64_t i = 0; latencies != NULL && i <= r; i++)
-        cJSON_AddItemToArray(latencies, cJSON_CreateNumber(latency_s(s, i)));
-    cJSON_AddNumberToObject(root, "prefill_s", llmsim_time_to_seconds(s->prefill));
-    cJSON_AddNumberToObject(root, "decode_s",
-                            llmsim_time_to_seconds(llmsim_decode_run_time(s->decode, r)));
-    cJSON_AddNumberToObject(root, "total_s", llmsim_time_to_seconds(time_after(s, r)));
-    cJSON_AddNumberToObject(root, "alpha", s->form.alpha);
-    cJSON_AddNumberToObject(root, "beta", s->form.beta);
-    cJSON_AddNumberToObject(root, "c", s->form.c);
-    cJSON_AddNumberToObject(root, "decode_closed_form_s", closed_form_s(s));
-    char *text = cJSON_Print(root);
-    cJSON_Delete(root);
-    if (text == NULL)
-        return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
-    (void)puts(text);
-    cJSON_free(text);
-    return LLMSIM_OK;
+    struct llmsim_json_document json;
+    llmsim_json_document_init(&json);
+    llmsim_json_add_string(&json, json.root, "model", s->model.name);
+    llmsim_json_add_string(&json, json.root, "gpu", s->gpu.name);
+    llmsim_json_add_number(&json, json.root, "prompt_length", (double)s->v->prompt_length);
+    llmsim_json_add_number(&json, json.root, "response_length", (double)r);
+    llmsim_json_add_number(&json, json.root, "batch_size", (double)s->v->batch_size);
+    struct cJSON *latencies = llmsim_json_add_array(&json, json.root, "latencies");
+    for (uint64_t i = 0; i <= r; i++)
+        llmsim_json_append_number(&json, latencies, latency_s(s, i));
+    llmsim_json_add_number(&json, json.root, "prefill_s", llmsim_time_to_seconds(s->prefill));
+    llmsim_json_add_number(&json, json.root, "decode_s",
+                           llmsim_time_to_seconds(llmsim_decode_run_time(s->decode, r)));
+    llmsim_json_add_number(&json, json.root, "total_s", llmsim_time_to_seconds(time_after(s, r)));
+    llmsim_json_add_number(&json, json.root, "alpha", s->form.alpha);
+    llmsim_json_add_number(&json, json.root, "beta", s->form.beta);
+    llmsim_json_add_number(&json, json.root, "c", s->form.c);
+    llmsim_json_add_number(&json, json.root, "decode_closed_form_s", closed_form_s(s));
+    return cli_print_json(&json, err);
 }
 
 static const struct {
@@ -133,10 +126,7 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
                                              .prefill_seqs = batch_size});
     s.decode = llmsim_cost_decode_run(&s.cost, batch_size, v->batch_size * (v->prompt_length + 1));
     s.form = llmsim_cost_closed_form(&s.cost, (uint32_t)v->prompt_length);
-    for (size_t i = 0; i < N_FORMATS; i++)
-        if (strcmp(formats[i].choice.name, v->format) == 0)
-            return formats[i].print(&s, err);
-    return llmsim_fail(err, LLMSIM_INTERNAL, "no printer for format %s", v->format);
+    return formats[v->format.row].print(&s, err);
 }
 
 static const struct cli_option options[] = {

@@ -8,7 +8,8 @@
 
 struct values {
     struct cli_trace_options trace;
-    const char *output, *to, *compress;
+    const char *output;
+    struct cli_choice to, compress;
     uint64_t repeat;
 };
 
@@ -110,9 +111,9 @@ static enum llmsim_status convert(struct conversion *c, struct llmsim_trace *tra
     struct llmsim_trace_status status_now;
     llmsim_trace_get_status(trace, &status_now);
     struct llmsim_trace_writer_options options = {
-        .format = c->v->to,
+        .format = c->v->to.name,
         .with_request_ids = status_now.has_request_ids && c->v->repeat == 1,
-        .zstd = strcmp(c->v->compress, "zst") == 0,
+        .zstd = c->v->compress.row == CLI_COMPRESS_ZST,
     };
     enum llmsim_status status = llmsim_trace_writer_open(c->v->output, &options, &c->writer, err);
     if (status != LLMSIM_OK)

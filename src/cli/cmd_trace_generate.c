@@ -1,12 +1,12 @@
 /* cmd_trace_generate.c: a synthetic trace. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "cli.h"
 #include "interrupt.h"
 
 struct values {
-    const char *arrivals, *prompt, *output_tokens, *lengths_from, *output, *to, *compress;
+    const char *prompt, *output_tokens, *lengths_from, *output;
+    struct cli_choice arrivals, to, compress;
     uint64_t requests, seed;
     double rate, cv, day_amplitude, day_period, day_peak;
 };
@@ -60,6 +60,7 @@ static enum llmsim_status set_options(const struct values *v, struct llmsim_gene
 {
     *o = (struct llmsim_generate_options){
         .n_requests = v->requests,
+        .arrivals = (enum llmsim_arrivals)v->arrivals.row,
         .seed = v->seed,
         .rate_per_s = v->rate,
         .cv = v->cv,
@@ -67,10 +68,6 @@ static enum llmsim_status set_options(const struct values *v, struct llmsim_gene
         .day_period_s = v->day_period,
         .day_peak_s = v->day_peak,
     };
-    const struct llmsim_choice *row;
-    for (size_t i = 0; (row = llmsim_arrivals_choice(i)) != NULL; i++)
-        if (strcmp(row->name, v->arrivals) == 0)
-            o->arrivals = (enum llmsim_arrivals)i;
     enum llmsim_status status =
         set_lengths("prompt-tokens", v->prompt, v->lengths_from, &o->prompt, err);
     if (status == LLMSIM_OK)
@@ -106,8 +103,8 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
     const struct values *v = values;
     struct llmsim_generate_options generate_options;
     struct llmsim_trace_writer_options writer_options = {
-        .format = v->to,
-        .zstd = strcmp(v->compress, "zst") == 0,
+        .format = v->to.name,
+        .zstd = v->compress.row == CLI_COMPRESS_ZST,
     };
     struct llmsim_request *sample = NULL;
     struct llmsim_generator *generator = NULL;

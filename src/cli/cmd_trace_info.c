@@ -1,16 +1,14 @@
 /* cmd_trace_info.c: what is in a trace. */
-#include <cjson/cJSON.h>
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "cli.h"
 
-#define NS_PER_MINUTE INT64_C(60000000000)
+#define NS_PER_MINUTE (60 * LLMSIM_NS_PER_S)
 
 struct values {
     struct cli_trace_options trace;
-    const char *output_format;
+    struct cli_choice output_format;
 };
 
 struct info {
@@ -121,41 +119,38 @@ static enum llmsim_status print_text(struct info *info, struct llmsim_error *err
     return LLMSIM_OK;
 }
 
-static void add_tokens(cJSON *root, const char *name, struct llmsim_stat *stat)
+static void add_tokens(struct llmsim_json_document *json, const char *name,
+                       struct llmsim_stat *stat)
 {
-    cJSON *object = cJSON_AddObjectToObject(root, name);
-    cJSON_AddNumberToObject(object, "total", (double)stat->sum);
-    cJSON_AddNumberToObject(object, "mean", llmsim_stat_mean(stat));
+    struct cJSON *object = llmsim_json_add_object(json, json->root, name);
+    llmsim_json_add_number(json, object, "total", (double)stat->sum);
+    llmsim_json_add_number(json, object, "mean", llmsim_stat_mean(stat));
     for (size_t i = 0; i < N_PERCENTILES; i++)
-        cJSON_AddNumberToObject(object, percentiles[i].name,
-                                llmsim_stat_percentile(stat, percentiles[i].p));
-    cJSON_AddNumberToObject(object, "max", stat->n > 0 ? (double)stat->max : 0);
+        llmsim_json_add_number(json, object, percentiles[i].name,
+                               llmsim_stat_percentile(stat, percentiles[i].p));
+    llmsim_json_add_number(json, object, "max", stat->n > 0 ? (double)stat->max : 0);
 }
 
 static enum llmsim_status print_json(struct info *info, struct llmsim_error *err)
 {
-    cJSON *root = cJSON_CreateObject();
-    cJSON_AddStringToObject(root, "trace", info->path);
-    cJSON_AddStringToObject(root, "format", info->status.format);
-    cJSON_AddStringToObject(root, "unused_columns", info->status.unused_columns);
-    cJSON_AddStringToObject(root, "sha256", info->status.sha256);
-    cJSON_AddNumberToObject(root, "rows", (double)info->status.rows);
-    cJSON_AddNumberToObject(root, "rejected", (double)info->status.rejected);
-    cJSON_AddNumberToObject(root, "first_arrival_s", (double)info->first_ns / 1e9);
-    cJSON_AddNumberToObject(root, "last_arrival_s", (double)info->last_ns / 1e9);
-    cJSON_AddNumberToObject(root, "span_s", span_s(info));
-    cJSON_AddNumberToObject(root, "mean_rate_per_s", mean_rate(info));
-    cJSON_AddNumberToObject(root, "busiest_minute_rate_per_s", (double)info->busiest_minute / 60);
-    cJSON_AddNumberToObject(root, "gap_cv", gap_cv(info));
-    add_tokens(root, "prompt_tokens", &info->prompt);
-    add_tokens(root, "output_tokens", &info->output);
-    char *text = cJSON_Print(root);
-    cJSON_Delete(root);
-    if (text == NULL)
-        return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
-    (void)puts(text);
-    cJSON_free(text);
-    return LLMSIM_OK;
+    struct llmsim_json_document json;
+    llmsim_json_document_init(&json);
+    llmsim_json_add_string(&json, json.root, "trace", info->path);
+    llmsim_json_add_string(&json, json.root, "format", info->status.format);
+    llmsim_json_add_string(&json, json.root, "unused_columns", info->status.unused_columns);
+    llmsim_json_add_string(&json, json.root, "sha256", info->status.sha256);
+    llmsim_json_add_number(&json, json.root, "rows", (double)info->status.rows);
+    llmsim_json_add_number(&json, json.root, "rejected", (double)info->status.rejected);
+    llmsim_json_add_number(&json, json.root, "first_arrival_s", (double)info->first_ns / 1e9);
+    llmsim_json_add_number(&json, json.root, "last_arrival_s", (double)info->last_ns / 1e9);
+    llmsim_json_add_number(&json, json.root, "span_s", span_s(info));
+    llmsim_json_add_number(&json, json.root, "mean_rate_per_s", mean_rate(info));
+    llmsim_json_add_number(&json, json.root, "busiest_minute_rate_per_s",
+                           (double)info->busiest_minute / 60);
+    llmsim_json_add_number(&json, json.root, "gap_cv", gap_cv(info));
+    add_tokens(&json, "prompt_tokens", &info->prompt);
+    add_tokens(&json, "output_tokens", &info->output);
+    return cli_print_json(&json, err);
 }
 
 static const struct {
@@ -170,14 +165,6 @@ static const struct {
 static const struct llmsim_choice *output_format_choice(size_t i)
 {
     return i < N_OUTPUT_FORMATS ? &output_formats[i].choice : NULL;
-}
-
-static enum llmsim_status print(const struct values *v, struct info *info, struct llmsim_error *err)
-{
-    for (size_t i = 0; i < N_OUTPUT_FORMATS; i++)
-        if (strcmp(output_formats[i].choice.name, v->output_format) == 0)
-            return output_formats[i].print(info, err);
-    return llmsim_fail(err, LLMSIM_INTERNAL, "no printer for format %s", v->output_format);
 }
 
 static enum llmsim_status run(const void *values, const char *const *operands, size_t n_operands,
@@ -195,7 +182,7 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
     if (status == LLMSIM_OK)
         status = read_all(&info, trace, err);
     if (status == LLMSIM_OK)
-        status = print(v, &info, err);
+        status = output_formats[v->output_format.row].print(&info, err);
     llmsim_trace_close(trace);
     llmsim_stat_fini(&info.prompt);
     llmsim_stat_fini(&info.output);

@@ -84,18 +84,14 @@ static enum llmsim_status fail_unknown_command(int argc, char **argv, struct llm
                    (strcmp(argv[1], "trace") == 0 || strcmp(argv[1], "profile") == 0);
     (void)snprintf(typed, sizeof typed, "%s%s%s", argv[1], is_pair ? " " : "",
                    is_pair ? argv[2] : "");
-    const char *nearest = NULL;
-    size_t nearest_distance = LLMSIM_NEAREST_MAX_EDITS + 1;
-    for (size_t i = 0; i < N_COMMANDS; i++) {
-        size_t distance = llmsim_edit_distance(typed, commands[i]->name);
-        if (distance < nearest_distance) {
-            nearest_distance = distance;
-            nearest = commands[i]->name;
-        }
-    }
-    return llmsim_fail(err, LLMSIM_USAGE, "unknown command '%s'%s%s%s; see `llmsim --help`", typed,
-                       nearest != NULL ? " (did you mean " : "", nearest != NULL ? nearest : "",
-                       nearest != NULL ? "?)" : "");
+    struct llmsim_nearest nearest = {.typed = typed};
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        llmsim_nearest_offer(&nearest, commands[i]->name);
+    if (nearest.word == NULL)
+        return llmsim_fail(err, LLMSIM_USAGE, "unknown command '%s'; see `llmsim --help`", typed);
+    return llmsim_fail(err, LLMSIM_USAGE,
+                       "unknown command '%s' (did you mean %s?); see `llmsim --help`", typed,
+                       nearest.word);
 }
 
 /* Where the program is started without one of its three descriptors, the next file would get its

@@ -9,6 +9,7 @@
 #include "cli.h"
 
 #define MAX_OPTIONS 64
+#define FIRST_LONG 1000 /* what getopt_long returns for row 0: no character */
 
 bool cli_parse_u64(const char *text, uint64_t *value)
 {
@@ -32,22 +33,14 @@ bool cli_parse_double(const char *text, double *value)
 }
 
 static enum llmsim_status set_choice(const struct cli_option *option, const char *text,
-                                     const char **target, struct llmsim_error *err)
+                                     struct cli_choice *target, struct llmsim_error *err)
 {
-    char names[256] = "";
-    size_t used = 0;
-    const struct llmsim_choice *row;
-    for (size_t i = 0; (row = option->choice(i)) != NULL; i++) {
-        if (strcmp(row->name, text) == 0) {
-            *target = row->name;
-            return LLMSIM_OK;
-        }
-        if (used < sizeof names)
-            used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i > 0 ? ", " : "",
-                                     row->name);
-    }
-    return llmsim_fail(err, LLMSIM_USAGE, "--%s '%s': expected one of %s", option->name, text,
-                       names);
+    char names[256];
+    if (!llmsim_choice_find(option->choice, text, &target->row))
+        return llmsim_fail(err, LLMSIM_USAGE, "--%s '%s': expected one of %s", option->name, text,
+                           llmsim_choice_names(option->choice, names, sizeof names));
+    target->name = option->choice(target->row)->name;
+    return LLMSIM_OK;
 }
 
 static enum llmsim_status set_value(const struct cli_option *option, const char *text, void *values,
@@ -92,21 +85,29 @@ static enum llmsim_status fail_unknown(const struct cli_command *command, const 
     size_t name_length = strcspn(word, "=");
     char name[64];
     (void)snprintf(name, sizeof name, "%.*s", (int)(name_length < 63 ? name_length : 63), word);
-    const char *bare = name + strspn(name, "-");
-    const char *nearest = NULL;
-    size_t nearest_distance = LLMSIM_NEAREST_MAX_EDITS + 1;
-    for (const struct cli_option *o = command->options; o->name != NULL; o++) {
-        size_t d = llmsim_edit_distance(bare, o->name);
-        if (d < nearest_distance) {
-            nearest_distance = d;
-            nearest = o->name;
-        }
-    }
-    if (nearest != NULL)
+    struct llmsim_nearest nearest = {.typed = name + strspn(name, "-")};
+    for (const struct cli_option *o = command->options; o->name != NULL; o++)
+        llmsim_nearest_offer(&nearest, o->name);
+    if (nearest.word != NULL)
         return llmsim_fail(err, LLMSIM_USAGE, "%s: unknown option %s (did you mean --%s?)",
-                           command->name, name, nearest);
+                           command->name, name, nearest.word);
     return llmsim_fail(err, LLMSIM_USAGE, "%s: unknown option %s; see `llmsim %s --help`",
                        command->name, name, command->name);
+}
+
+/* getopt_long returned '?': optopt is a long option that has no value, an unknown short one, or 0
+ * for an unknown long one, which argv still has. */
+static enum llmsim_status fail_option(const struct cli_command *command, char **argv,
+                                      struct llmsim_error *err)
+{
+    if (optopt == 0)
+        return fail_unknown(command, argv[optind - 1], err);
+    if (optopt < FIRST_LONG && optopt != 'h')
+        return llmsim_fail(err, LLMSIM_USAGE, "%s: unknown option -%c; see `llmsim %s --help`",
+                           command->name, isgraph((unsigned char)optopt) ? optopt : '?',
+                           command->name);
+    return llmsim_fail(err, LLMSIM_USAGE, "%s: --%s takes no value", command->name,
+                       optopt == 'h' ? "help" : command->options[optopt - FIRST_LONG].name);
 }
 
 /* An option counts as given if its row, or the row that it is an alias of, was seen. */
@@ -139,6 +140,17 @@ static enum llmsim_status set_defaults(const struct cli_command *command, void *
     return LLMSIM_OK;
 }
 
+static void list_long_options(const struct cli_option *rows,
+                              struct option long_options[static MAX_OPTIONS + 2])
+{
+    size_t n = 0;
+    for (; rows[n].name != NULL; n++)
+        long_options[n] = (struct option){
+            rows[n].name, rows[n].kind == CLI_FLAG ? no_argument : required_argument, NULL,
+            FIRST_LONG + (int)n};
+    long_options[n] = (struct option){"help", no_argument, NULL, 'h'};
+}
+
 enum llmsim_status cli_parse(const struct cli_command *command, int argc, char **argv, void *values,
                              const char **operands, size_t *n_operands, bool *wants_help,
                              struct llmsim_error *err)
@@ -146,12 +158,7 @@ enum llmsim_status cli_parse(const struct cli_command *command, int argc, char *
     struct option long_options[MAX_OPTIONS + 2] = {0};
     bool seen[MAX_OPTIONS] = {false};
     const struct cli_option *rows = command->options;
-    size_t n = 0;
-    for (; rows[n].name != NULL; n++)
-        long_options[n] = (struct option){
-            rows[n].name, rows[n].kind == CLI_FLAG ? no_argument : required_argument, NULL,
-            1000 + (int)n};
-    long_options[n] = (struct option){"help", no_argument, NULL, 'h'};
+    list_long_options(rows, long_options);
 
     *wants_help = false;
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
@@ -170,13 +177,16 @@ enum llmsim_status cli_parse(const struct cli_command *command, int argc, char *
         if (c == ':')
             return llmsim_fail(err, LLMSIM_USAGE, "%s: %s needs a value", command->name,
                                argv[optind - 1]);
-        if (c < 1000)
-            return fail_unknown(command, argv[optind - 1], err);
-        const struct cli_option *o = &rows[c - 1000];
+        if (c == '?')
+            return fail_option(command, argv, err);
+        *wants_help = c == 'h'; /* in a form that the loop above does not know, as --hel */
+        if (*wants_help)
+            return LLMSIM_OK;
+        const struct cli_option *o = &rows[c - FIRST_LONG];
         status = set_value(o, optarg, values, err);
         if (status != LLMSIM_OK)
             return status;
-        seen[c - 1000] = true;
+        seen[c - FIRST_LONG] = true;
     }
     *n_operands = (size_t)(argc - optind);
     if (*n_operands > command->max_operands || *n_operands > CLI_MAX_OPERANDS)
@@ -190,9 +200,8 @@ enum llmsim_status cli_parse(const struct cli_command *command, int argc, char *
     return check_required(command, seen, err);
 }
 
-void cli_print_help(const struct cli_command *command, void *stream)
+void cli_print_help(const struct cli_command *command, FILE *f)
 {
-    FILE *f = stream;
     (void)fprintf(f, "usage: llmsim %s", command->name);
     if (command->operands[0] != '\0')
         (void)fprintf(f, " %s", command->operands);

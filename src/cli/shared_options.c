@@ -7,8 +7,9 @@
 const struct llmsim_choice *cli_on_bad_row(size_t i)
 {
     static const struct llmsim_choice rows[] = {
-        {"stop", "end with an error that says where"},
-        {"skip", "go on without it, count it, and keep it in rejects.csv"},
+        [CLI_BAD_ROW_STOP] = {"stop", "end with an error that says where"},
+        [CLI_BAD_ROW_SKIP] = {"skip",
+                              "go on without it and count it (replay keeps it in rejects.csv)"},
     };
     return i < sizeof rows / sizeof *rows ? &rows[i] : NULL;
 }
@@ -16,8 +17,8 @@ const struct llmsim_choice *cli_on_bad_row(size_t i)
 const struct llmsim_choice *cli_compress_choice(size_t i)
 {
     static const struct llmsim_choice rows[] = {
-        {"none", "plain CSV"},
-        {"zst", "zstd, in a thread of its own"},
+        [CLI_COMPRESS_NONE] = {"none", "plain CSV"},
+        [CLI_COMPRESS_ZST] = {"zst", "zstd, in a thread of its own"},
     };
     return i < sizeof rows / sizeof *rows ? &rows[i] : NULL;
 }
@@ -31,16 +32,21 @@ static enum llmsim_status skip_row(void *ctx, const struct llmsim_trace_reject *
     return LLMSIM_OK; /* the trace counts it */
 }
 
+struct llmsim_trace_options cli_reader_options(const struct cli_trace_options *options)
+{
+    return (struct llmsim_trace_options){
+        .format = options->format.name,
+        .rate_scale = options->rate_scale,
+        .limit = options->limit,
+        .on_reject = options->on_bad_row.row == CLI_BAD_ROW_SKIP ? skip_row : NULL,
+    };
+}
+
 enum llmsim_status cli_open_trace(const struct cli_trace_options *options, const char *path,
                                   struct llmsim_trace **trace, struct llmsim_error *err)
 {
-    struct llmsim_trace_options trace_options = {
-        .format = options->format,
-        .rate_scale = options->rate_scale,
-        .limit = options->limit,
-        .on_reject = strcmp(options->on_bad_row, "skip") == 0 ? skip_row : NULL,
-    };
-    return llmsim_trace_open(path, &trace_options, trace, err);
+    struct llmsim_trace_options reader_options = cli_reader_options(options);
+    return llmsim_trace_open(path, &reader_options, trace, err);
 }
 
 /* The library does not know of options. */

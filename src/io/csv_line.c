@@ -106,6 +106,16 @@ size_t llmsim_csv_column(const char *bytes, size_t n, size_t field)
     return first < n && bytes[first] != ',' ? first + 1 : i + 1;
 }
 
+char *llmsim_csv_double_quotes(char *p, const char *text, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (text[i] == '"')
+            *p++ = '"';
+        *p++ = text[i];
+    }
+    return p;
+}
+
 size_t llmsim_csv_quote(const char *text, size_t n, char *field, size_t capacity)
 {
     size_t n_quotes = 0;
@@ -123,11 +133,7 @@ size_t llmsim_csv_quote(const char *text, size_t n, char *field, size_t capacity
     char *p = field;
     if (!bare)
         *p++ = '"';
-    for (size_t i = 0; i < n; i++) {
-        if (text[i] == '"')
-            *p++ = '"';
-        *p++ = text[i];
-    }
+    p = llmsim_csv_double_quotes(p, text, n);
     if (!bare)
         *p = '"';
     return length;

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "llmsim/catalogue.h"
+#include "llmsim/choice.h"
 #include "llmsim/nearest.h"
 
 #define MAX_FILE_BYTES ((size_t)256 << 20)
@@ -387,19 +387,14 @@ static enum llmsim_status fail_value(const struct llmsim_json *json, const char 
                             kinds[key->kind].expected, max);
 }
 
-/* Is `name` a key of the table? If not, *nearest is the one that may have been meant, or NULL. */
-static bool is_known(const struct llmsim_json_key *keys, const char *name, const char **nearest)
+/* Is `nearest->typed` a key of the table? If not, the one that may have been meant is found. */
+static bool is_known(const struct llmsim_json_key *keys, struct llmsim_nearest *nearest)
 {
-    size_t nearest_distance = LLMSIM_NEAREST_MAX_EDITS + 1;
-    *nearest = NULL;
     for (const struct llmsim_json_key *key = keys; key->name != NULL; key++) {
-        if (strcmp(name, key->name) == 0 || (key->also != NULL && strcmp(name, key->also) == 0))
+        if (strcmp(nearest->typed, key->name) == 0 ||
+            (key->also != NULL && strcmp(nearest->typed, key->also) == 0))
             return true;
-        size_t distance = llmsim_edit_distance(name, key->name);
-        if (distance < nearest_distance) {
-            nearest_distance = distance;
-            *nearest = key->name;
-        }
+        llmsim_nearest_offer(nearest, key->name);
     }
     return false;
 }
@@ -409,19 +404,19 @@ static enum llmsim_status check_unknown(const struct llmsim_json *json, const cJ
                                         struct llmsim_error *err)
 {
     char owner[OWNER_MAX];
-    const char *nearest;
     const cJSON *member;
     cJSON_ArrayForEach(member, object)
     {
-        if (is_known(keys, member->string, &nearest))
+        struct llmsim_nearest nearest = {.typed = member->string};
+        if (is_known(keys, &nearest))
             continue;
         quote_owner(object, owner);
-        if (nearest == NULL)
+        if (nearest.word == NULL)
             return llmsim_json_fail(json, member, err, "%sunknown key \"%.127s\"", owner,
                                     member->string);
         return llmsim_json_fail(json, member, err,
                                 "%sunknown key \"%.127s\" (did you mean \"%s\"?)", owner,
-                                member->string, nearest);
+                                member->string, nearest.word);
     }
     return LLMSIM_OK;
 }

@@ -17,7 +17,6 @@ enum llmsim_status llmsim_lines_open(struct llmsim_lines *lines, const char *pat
         llmsim_lines_close(lines);
         return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
     }
-    lines->buffer[0] = '\0';
     enum llmsim_status status = llmsim_input_open(path, &lines->input, err);
     if (status != LLMSIM_OK)
         llmsim_lines_close(lines);

@@ -133,7 +133,6 @@ void llmsim_output_flush(struct llmsim_output *out)
     } else if (out->error_number == 0) {
         out->error_number = llmsim_write_all(out->fd, out->buffer, out->used);
     }
-    out->bytes_written += out->used;
     out->used = 0;
 }
 

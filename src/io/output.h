@@ -19,7 +19,6 @@ struct llmsim_output {
     size_t capacity;
     int fd;
     int error_number;             /* errno of the first failed write, 0 while all is well */
-    uint64_t bytes_written;       /* before compression */
     char *path;                   /* final name, or "-" for stdout */
     char *temporary_path;         /* NULL where the file is written in place (stdout, a device) */
     struct llmsim_packer *packer; /* NULL: plain */

@@ -15,9 +15,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "llmsim/time.h"
 #include "llmsim/trace.h"
-
-#define LLMSIM_NS_PER_S INT64_C(1000000000)
 
 /* The scanners may read, without using, this many bytes from where a text begins. */
 #define LLMSIM_SCAN_BYTES 64u

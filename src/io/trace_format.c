@@ -40,20 +40,16 @@ enum llmsim_status llmsim_trace_format_named(const char *name,
                                              const struct llmsim_trace_format **format,
                                              struct llmsim_error *err)
 {
-    char names[256] = "";
+    char names[256];
+    size_t i;
     *format = NULL;
     if (name == NULL)
         return LLMSIM_OK;
-    for (size_t i = 0; i < N_FORMATS; i++) {
-        if (strcmp(formats[i].choice.name, name) == 0) {
-            *format = &formats[i];
-            return LLMSIM_OK;
-        }
-        append(names, sizeof names, i > 0 ? ", " : "");
-        append(names, sizeof names, formats[i].choice.name);
-    }
-    return llmsim_fail(err, LLMSIM_USAGE, "unknown trace format '%s'; expected one of %s", name,
-                       names);
+    if (!llmsim_choice_find(llmsim_trace_format_choice, name, &i))
+        return llmsim_fail(err, LLMSIM_USAGE, "unknown trace format '%s'; expected one of %s", name,
+                           llmsim_choice_names(llmsim_trace_format_choice, names, sizeof names));
+    *format = &formats[i];
+    return LLMSIM_OK;
 }
 
 static size_t n_known(const struct llmsim_csv_line *header)

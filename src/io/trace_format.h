@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "csv_line.h"
+#include "llmsim/choice.h"
 #include "llmsim/status.h"
 
 /* What a column holds. */

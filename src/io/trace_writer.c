@@ -2,13 +2,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "llmsim/time.h"
 #include "llmsim/trace.h"
 #include "numfmt.h"
 #include "output.h"
 #include "trace_format.h"
 
-#define NS_PER_S INT64_C(1000000000)
-#define NS_PER_DAY (86400 * NS_PER_S)
+#define NS_PER_DAY (86400 * LLMSIM_NS_PER_S)
 /* The longest row: a date or number of 32 bytes a column, and the id. */
 #define ROW_ROOM (LLMSIM_FORMAT_MAX_COLUMNS * 33 + LLMSIM_MAX_REQUEST_ID)
 
@@ -56,14 +56,14 @@ static char *put_time(struct llmsim_trace_writer *writer, char *p, int64_t ns)
         put_date(writer->date, writer->day);
     }
     memcpy(p, writer->date, sizeof writer->date);
-    uint32_t s = (uint32_t)(ns % NS_PER_DAY / NS_PER_S);
+    uint32_t s = (uint32_t)(ns % NS_PER_DAY / LLMSIM_NS_PER_S);
     p = put_two(p + sizeof writer->date, s / 3600);
     *p++ = ':';
     p = put_two(p, s / 60 % 60);
     *p++ = ':';
     p = put_two(p, s % 60);
     char fraction[32]; /* "0.nnnnnnnnn" */
-    size_t n = (size_t)(llmsim_put_ns(fraction, ns % NS_PER_S) - fraction);
+    size_t n = (size_t)(llmsim_put_ns(fraction, ns % LLMSIM_NS_PER_S) - fraction);
     memcpy(p, fraction + 1, n - 1);
     return p + n - 1;
 }

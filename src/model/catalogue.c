@@ -277,6 +277,7 @@ enum llmsim_status llmsim_catalogue_open(const char *data_dir, struct llmsim_cat
 {
     char dir[LLMSIM_ERROR_FILE_MAX];
     struct llmsim_catalogue *c = calloc(1, sizeof *c);
+    *catalogue = NULL;
     if (c == NULL)
         return out_of_memory(err);
     enum llmsim_status status = llmsim_catalogue_find_dir(data_dir, dir, sizeof dir, err);

@@ -12,9 +12,8 @@
 
 #include <stdint.h>
 
-#define LLMSIM_WHEEL_STEPS                                                                         \
-    4096u /* 64 words of 64 bits, and one word that tells which are not 0                          \
-           */
+/* 64 words of 64 bits, and one word that tells which are not 0. */
+#define LLMSIM_WHEEL_STEPS 4096u
 #define LLMSIM_NO_SLOT UINT32_MAX
 
 struct ending_wheel {

@@ -1,7 +1,5 @@
 #include "policy.h"
 
-#include <string.h>
-
 static const struct policy *const policies[] = {
     &llmsim_policy_continuous,
     &llmsim_policy_static,
@@ -11,10 +9,8 @@ static const struct policy *const policies[] = {
 
 const struct policy *llmsim_policy_find(const char *name)
 {
-    for (size_t i = 0; i < N_POLICIES; i++)
-        if (strcmp(policies[i]->choice.name, name) == 0)
-            return policies[i];
-    return NULL;
+    size_t i;
+    return llmsim_choice_find(llmsim_policy_choice, name, &i) ? policies[i] : NULL;
 }
 
 const struct llmsim_choice *llmsim_policy_choice(size_t i)

@@ -78,7 +78,7 @@ struct policy {
     bool (*admits)(const struct boundary *b);
 };
 
-/* NULL if there is no policy of that name. */
+/* The first for no name (NULL); NULL if there is no policy of that name. */
 const struct policy *llmsim_policy_find(const char *name);
 
 /* With a place in the running set: the first request of the queue that can be served at all (others

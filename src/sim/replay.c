@@ -20,10 +20,8 @@ const struct llmsim_choice *llmsim_engine_choice(size_t i)
 
 static const struct engine *find_engine(const char *name)
 {
-    for (size_t i = 0; i < N_ENGINES; i++)
-        if (strcmp(engines[i]->choice.name, name) == 0)
-            return engines[i];
-    return NULL;
+    size_t i;
+    return llmsim_choice_find(llmsim_engine_choice, name, &i) ? engines[i] : NULL;
 }
 
 const char *llmsim_outcome_name(enum llmsim_outcome outcome)
@@ -240,10 +238,10 @@ enum llmsim_status llmsim_replay(const struct llmsim_replay_config *config,
                                  const struct llmsim_sink *sinks, size_t n_sinks,
                                  struct llmsim_error *err)
 {
-    const char *policy = config->policy != NULL ? config->policy : "continuous";
-    const struct engine *engine = find_engine(config->engine != NULL ? config->engine : "fast");
-    if (llmsim_policy_find(policy) == NULL)
-        return llmsim_fail(err, LLMSIM_USAGE, "unknown policy '%s'", policy);
+    const struct policy *policy = llmsim_policy_find(config->policy);
+    const struct engine *engine = find_engine(config->engine);
+    if (policy == NULL)
+        return llmsim_fail(err, LLMSIM_USAGE, "unknown policy '%s'", config->policy);
     if (engine == NULL)
         return llmsim_fail(err, LLMSIM_USAGE, "unknown engine '%s'", config->engine);
     enum llmsim_status status = check_config(config, err);
@@ -252,7 +250,7 @@ enum llmsim_status llmsim_replay(const struct llmsim_replay_config *config,
 
     struct run run = {
         .config = config,
-        .policy = llmsim_policy_find(policy),
+        .policy = policy,
         .source = *source,
         .sinks = sinks,
         .n_sinks = n_sinks,

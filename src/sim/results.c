@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "csv_line.h"
 #include "numfmt.h"
 #include "sinks.h"
 
@@ -166,9 +167,13 @@ const struct llmsim_sink *llmsim_results_sinks(const struct llmsim_results *resu
 
 static void put_quoted(struct llmsim_output *out, const char *text, size_t length)
 {
+    const size_t piece = 16 << 10;
     llmsim_output_text(out, "\"");
-    for (size_t i = 0; i < length; i++)
-        llmsim_output_bytes(out, text[i] == '"' ? "\"\"" : &text[i], text[i] == '"' ? 2 : 1);
+    for (size_t i = 0; i < length; i += piece) {
+        size_t n = length - i < piece ? length - i : piece;
+        char *p = llmsim_output_room(out, 2 * n);
+        llmsim_output_advance(out, llmsim_csv_double_quotes(p, text + i, n));
+    }
     llmsim_output_text(out, "\"");
 }
 

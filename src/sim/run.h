@@ -26,27 +26,31 @@ struct engine {
 };
 extern const struct engine llmsim_engine_step, llmsim_engine_fast;
 
-enum llmsim_status llmsim_run_begin(struct run *run, const struct llmsim_run_view *view);
+LLMSIM_MUST_CHECK enum llmsim_status llmsim_run_begin(struct run *run,
+                                                      const struct llmsim_run_view *view);
 /* Count the steps and tell the sinks. LLMSIM_RUN_FAILED if simulated time has run away. */
-enum llmsim_status llmsim_run_steps(struct run *run, const struct llmsim_step_run *steps);
+LLMSIM_MUST_CHECK enum llmsim_status llmsim_run_steps(struct run *run,
+                                                      const struct llmsim_step_run *steps);
 /* Report requests that ended at one time, in the order of their ids (which sorts `results`); gives
  * their ids back to the source. */
-enum llmsim_status llmsim_run_end_requests(struct run *run, struct llmsim_result *results,
-                                           size_t n);
+LLMSIM_MUST_CHECK enum llmsim_status
+llmsim_run_end_requests(struct run *run, struct llmsim_result *results, size_t n);
 /* Report a request that ends without having run. The status goes to run->reject_status. */
 void llmsim_run_reject(struct run *run, const struct llmsim_request *request,
                        enum llmsim_outcome outcome, llmsim_time now);
-enum llmsim_status llmsim_run_observe(struct run *run, const struct llmsim_observation *o);
+LLMSIM_MUST_CHECK enum llmsim_status llmsim_run_observe(struct run *run,
+                                                        const struct llmsim_observation *o);
 
 /* Invariants that are cheap enough to be always on: a broken one ends the run with LLMSIM_INTERNAL,
- * the simulated time and the row at hand (the next to arrive, where it concerns none). Those of the
- * inner loops are plain assertions, of debug builds. */
+ * the simulated time and the row at hand (the next to arrive, where it concerns none). Exempt are
+ * the inner loops: what the queues and the engines ask for each entry they touch are plain
+ * assertions, of debug builds. */
 enum llmsim_status llmsim_run_broken(struct run *run, const char *invariant, llmsim_time now,
                                      uint64_t row);
 #define LLMSIM_RUN_CHECK(run, condition, now, row)                                                 \
     ((condition) ? LLMSIM_OK : llmsim_run_broken((run), #condition, (now), (row)))
 /* At the end of a run: nothing is lost. */
-enum llmsim_status llmsim_run_check_end(struct run *run);
+LLMSIM_MUST_CHECK enum llmsim_status llmsim_run_check_end(struct run *run);
 
 /* An event has happened: is it to be observed? */
 static inline bool llmsim_run_is_observed(struct run *run)

@@ -23,12 +23,14 @@ extern const struct llmsim_sink_ops llmsim_requests_sink_ops;
 extern const struct llmsim_sink_ops llmsim_steps_sink_ops;
 /* The numbers of summary.json: self is a struct llmsim_summary. */
 extern const struct llmsim_sink_ops llmsim_summary_sink_ops;
-enum llmsim_status llmsim_summary_init(struct llmsim_summary *summary, struct llmsim_error *err);
+LLMSIM_MUST_CHECK enum llmsim_status llmsim_summary_init(struct llmsim_summary *summary,
+                                                         struct llmsim_error *err);
 void llmsim_summary_fini(struct llmsim_summary *summary);
 
 /* summary.json of a finished run. */
-enum llmsim_status llmsim_summary_write(struct llmsim_summary *summary,
-                                        const struct llmsim_run_description *description,
-                                        struct llmsim_output *out, struct llmsim_error *err);
+LLMSIM_MUST_CHECK enum llmsim_status
+llmsim_summary_write(struct llmsim_summary *summary,
+                     const struct llmsim_run_description *description, struct llmsim_output *out,
+                     struct llmsim_error *err);
 
 #endif

@@ -317,11 +317,13 @@ Test(catalogue, malformed_files)
 
 Test(catalogue, a_file_is_not_there)
 {
-    struct llmsim_catalogue *c = NULL;
+    struct llmsim_catalogue *c = open_shipped(), *shipped = c;
     write_text(".", "gpu.json", "{}");
     write_text(".", "model.json", "{}");
     expect_error(llmsim_catalogue_open(".", &c, &err), LLMSIM_IO, &err,
                  "./ptps.json: cannot open: No such file or directory");
+    cr_expect_null(c);
+    llmsim_catalogue_close(shipped);
 }
 
 /* ---- writing ---- */

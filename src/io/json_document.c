@@ -1,0 +1,66 @@
+#include "llmsim/json_document.h"
+
+#include <cjson/cJSON.h>
+
+void llmsim_json_document_init(struct llmsim_json_document *document)
+{
+    *document = (struct llmsim_json_document){.root = cJSON_CreateObject()};
+    document->failed = document->root == NULL;
+}
+
+void llmsim_json_document_fini(struct llmsim_json_document *document)
+{
+    cJSON_Delete(document->root);
+    cJSON_free(document->text);
+    *document = (struct llmsim_json_document){.root = NULL};
+}
+
+/* A parent that failed is NULL, and cJSON then fails for its members, too. */
+static cJSON *note(struct llmsim_json_document *document, cJSON *added)
+{
+    document->failed = document->failed || added == NULL;
+    return added;
+}
+
+void llmsim_json_add_number(struct llmsim_json_document *document, cJSON *parent, const char *name,
+                            double value)
+{
+    (void)note(document, cJSON_AddNumberToObject(parent, name, value));
+}
+
+void llmsim_json_add_string(struct llmsim_json_document *document, cJSON *parent, const char *name,
+                            const char *text)
+{
+    (void)note(document, cJSON_AddStringToObject(parent, name, text));
+}
+
+cJSON *llmsim_json_add_object(struct llmsim_json_document *document, cJSON *parent,
+                              const char *name)
+{
+    return note(document, cJSON_AddObjectToObject(parent, name));
+}
+
+cJSON *llmsim_json_add_array(struct llmsim_json_document *document, cJSON *parent, const char *name)
+{
+    return note(document, cJSON_AddArrayToObject(parent, name));
+}
+
+void llmsim_json_append_number(struct llmsim_json_document *document, cJSON *array, double value)
+{
+    cJSON *number = note(document, cJSON_CreateNumber(value));
+    if (number == NULL || cJSON_AddItemToArray(array, number))
+        return;
+    cJSON_Delete(number);
+    document->failed = true;
+}
+
+enum llmsim_status llmsim_json_text(struct llmsim_json_document *document, const char **text,
+                                    struct llmsim_error *err)
+{
+    cJSON_free(document->text);
+    document->text = document->failed ? NULL : cJSON_Print(document->root);
+    *text = document->text;
+    if (document->text == NULL)
+        return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
+    return LLMSIM_OK;
+}
