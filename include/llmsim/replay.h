@@ -30,7 +30,7 @@ struct llmsim_observation {
     uint64_t n_preempted;     /* waiting for their second and later turn; n_waiting excludes them */
     uint64_t kv_blocks_used;
     uint64_t kv_blocks_free;
-    bool in_step;             /* the replica is busy */
+    bool in_step; /* the replica is busy */
 };
 
 struct llmsim_replay_config {
@@ -54,6 +54,18 @@ struct llmsim_replay_config {
     void *observe_ctx;
     uint32_t observe_every;
 };
+
+/* Where a replica's KV blocks come from: of memory_cap × utilization, what the weights and
+ * activation_GB (10^9 bytes, for activations and the runtime) leave. */
+struct llmsim_kv_memory {
+    double utilization; /* over 0, to 1 */
+    double activation_GB;
+    uint32_t block_size; /* tokens */
+};
+/* Sets *num_blocks to 1 or more. LLMSIM_CATALOGUE if the model leaves no room for a block. */
+LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
+llmsim_kv_capacity(const struct llmsim_kv_memory *memory, const struct llmsim_model *model,
+                   const struct llmsim_gpu *gpu, uint64_t *num_blocks, struct llmsim_error *err);
 
 /* The i-th policy or engine; NULL behind the last. */
 LLMSIM_API const struct llmsim_choice *llmsim_policy_choice(size_t i);

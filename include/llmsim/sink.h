@@ -69,8 +69,8 @@ struct llmsim_step_run {
 };
 
 /* Tokens that came without a preemption between them: the first at the end of a prefill, the others
- * at the ends of n_tokens - 1 consecutive decode steps from first_decode_step on, counting the decode
- * steps of all runs from 0. */
+ * at the ends of n_tokens - 1 consecutive decode steps from first_decode_step on, counting the
+ * decode steps of all runs from 0. */
 struct llmsim_token_segment {
     int64_t first_token_ns;
     int64_t gap_ns; /* since the last token of the segment before; of no meaning in the first */

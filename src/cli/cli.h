@@ -17,7 +17,7 @@ enum cli_option_kind {
     CLI_FLAG,   /* bool */
     CLI_STRING, /* const char * */
     CLI_U64,    /* uint64_t, between min and max */
-    CLI_DOUBLE, /* double, > 0 unless min says otherwise */
+    CLI_DOUBLE, /* double, over 0, or from 0 if allows_zero */
     CLI_RATIO,  /* struct llmsim_ratio */
     CLI_CHOICE, /* struct cli_choice, one of the rows that `choice` gives */
 };
@@ -38,7 +38,8 @@ struct cli_option {
     uint64_t min, max; /* CLI_U64 only */
     enum cli_option_kind kind;
     bool required;
-    bool is_alias; /* same target as the row before it, not shown in the help */
+    bool allows_zero; /* CLI_DOUBLE only */
+    bool is_alias;    /* same target as the row before it, not shown in the help */
 };
 #define CLI_OPTION_END                                                                             \
     {                                                                                              \

@@ -8,9 +8,11 @@
 struct values {
     struct cli_catalogue_options catalogue;
     struct cli_trace_options trace;
-    struct cli_choice policy, engine, compress;
+    struct cli_choice policy, engine, compress, kv_cache;
     const char *output, *tokens_output;
     uint64_t max_num_seqs, max_num_batched_tokens, long_prefill_token_threshold;
+    uint64_t block_size, num_gpu_blocks;
+    double gpu_memory_utilization, activation_GB, watermark;
     bool no_tokens, no_requests, steps;
 };
 
@@ -136,6 +138,45 @@ static enum llmsim_status open_results(const struct values *v, const char *trace
     return llmsim_results_open(&options, description, results, err);
 }
 
+enum { KV_UNLIMITED, KV_PAGED };
+
+static const struct llmsim_choice *kv_cache_choice(size_t i)
+{
+    static const struct llmsim_choice rows[] = {
+        [KV_UNLIMITED] = {"unlimited", "every request fits"},
+        [KV_PAGED] = {"paged", "blocks of tokens; a request waits for its prompt's, and is "
+                               "preempted when none is left"},
+    };
+    return i < sizeof rows / sizeof *rows ? &rows[i] : NULL;
+}
+
+/* The blocks that the options ask for: a number, or what the GPU's memory leaves. */
+static enum llmsim_status set_kv_cache(const struct values *v, const struct llmsim_model *model,
+                                       const struct llmsim_gpu *gpu,
+                                       struct llmsim_replay_config *config,
+                                       struct llmsim_error *err)
+{
+    const struct llmsim_kv_memory memory = {.utilization = v->gpu_memory_utilization,
+                                            .activation_GB = v->activation_GB,
+                                            .block_size = (uint32_t)v->block_size};
+    enum llmsim_status status = LLMSIM_OK;
+    if (v->kv_cache.row == KV_UNLIMITED) {
+        if (v->num_gpu_blocks > 0)
+            return llmsim_fail(err, LLMSIM_USAGE, "--num-gpu-blocks goes with --kv-cache paged");
+        return LLMSIM_OK;
+    }
+    if (!(v->gpu_memory_utilization <= 1) || !(v->watermark < 1))
+        return llmsim_fail(err, LLMSIM_USAGE,
+                           "--gpu-memory-utilization %g, --watermark %g: expected shares of 1",
+                           v->gpu_memory_utilization, v->watermark);
+    config->block_size = memory.block_size;
+    config->num_gpu_blocks = v->num_gpu_blocks;
+    if (v->num_gpu_blocks == 0)
+        status = llmsim_kv_capacity(&memory, model, gpu, &config->num_gpu_blocks, err);
+    config->kv_watermark_blocks = (uint64_t)(v->watermark * (double)config->num_gpu_blocks);
+    return status;
+}
+
 static enum llmsim_status run(const void *values, const char *const *operands, size_t n_operands,
                               struct llmsim_error *err)
 {
@@ -163,6 +204,8 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
     struct llmsim_results *results = NULL;
     struct llmsim_trace *trace = NULL;
     enum llmsim_status status = cli_open_cost(&v->catalogue, &model, &gpu, &config.cost, err);
+    if (status == LLMSIM_OK)
+        status = set_kv_cache(v, &model, &gpu, &config, err);
     if (status == LLMSIM_OK)
         status = open_trace(v, path, &results, &trace, err);
     description.trace = trace;
@@ -207,6 +250,48 @@ static const struct cli_option options[] = {
      .initial = "0",
      .max = UINT32_MAX,
      .offset = offsetof(struct values, long_prefill_token_threshold)},
+    {.name = "kv-cache",
+     .argument = "KIND",
+     .help = "memory for the KV cache",
+     .kind = CLI_CHOICE,
+     .choice = kv_cache_choice,
+     .initial = "unlimited",
+     .offset = offsetof(struct values, kv_cache)},
+    {.name = "block-size",
+     .argument = "N",
+     .help = "paged: tokens in a block",
+     .kind = CLI_U64,
+     .initial = "16",
+     .min = 1,
+     .max = LLMSIM_MAX_BLOCK_SIZE,
+     .offset = offsetof(struct values, block_size)},
+    {.name = "num-gpu-blocks",
+     .argument = "N",
+     .help = "paged: blocks (0: as many as the GPU's memory has room for)",
+     .kind = CLI_U64,
+     .initial = "0",
+     .max = 1000000000000,
+     .offset = offsetof(struct values, num_gpu_blocks)},
+    {.name = "gpu-memory-utilization",
+     .argument = "X",
+     .help = "paged: share of memory_cap for weights, activations and KV cache",
+     .kind = CLI_DOUBLE,
+     .initial = "0.9",
+     .offset = offsetof(struct values, gpu_memory_utilization)},
+    {.name = "activation-gb",
+     .argument = "GB",
+     .help = "paged: memory for activations and the runtime",
+     .kind = CLI_DOUBLE,
+     .allows_zero = true,
+     .initial = "1",
+     .offset = offsetof(struct values, activation_GB)},
+    {.name = "watermark",
+     .argument = "X",
+     .help = "paged: share of the blocks that admission leaves free",
+     .kind = CLI_DOUBLE,
+     .allows_zero = true,
+     .initial = "0.01",
+     .offset = offsetof(struct values, watermark)},
     {.name = "output",
      .argument = "DIR",
      .help = "where the results go; else results/<name of the trace>",

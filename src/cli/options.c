@@ -65,9 +65,10 @@ static enum llmsim_status set_value(const struct cli_option *option, const char 
                                (unsigned long long)option->max);
         return LLMSIM_OK;
     case CLI_DOUBLE:
-        if (!cli_parse_double(text, target) || !(*(double *)target > 0))
-            return llmsim_fail(err, LLMSIM_USAGE, "--%s '%s': expected a number greater than 0",
-                               option->name, text);
+        if (!cli_parse_double(text, target) || *(double *)target < 0 ||
+            (*(double *)target == 0 && !option->allows_zero))
+            return llmsim_fail(err, LLMSIM_USAGE, "--%s '%s': expected a number %s", option->name,
+                               text, option->allows_zero ? "from 0 on" : "greater than 0");
         return LLMSIM_OK;
     case CLI_RATIO: {
         struct llmsim_error inner;

@@ -106,7 +106,7 @@ Test(differential, long_outputs)
     remove_dir(fast_dir);
 }
 
-static void compare_trace(const char *name, const char *rate, const char *policy)
+static void compare_trace(const char *name, const char *rate, const char *policy, uint64_t n_blocks)
 {
     char path[512];
     (void)snprintf(path, sizeof path, "%s/traces/%s", LLMSIM_TEST_SHARED_DIR, name);
@@ -138,21 +138,33 @@ static void compare_trace(const char *name, const char *rate, const char *policy
 /* Whole traces, every policy, with short queues and in overload. */
 Test(differential, azure_conv_continuous)
 {
-    compare_trace("AzureLLMInferenceTrace_conv.csv", "1", "continuous");
-    compare_trace("AzureLLMInferenceTrace_conv.csv", "0.15", "continuous");
+    compare_trace("AzureLLMInferenceTrace_conv.csv", "1", "continuous", 0);
+    compare_trace("AzureLLMInferenceTrace_conv.csv", "0.15", "continuous", 0);
 }
 Test(differential, azure_conv_static)
 {
-    compare_trace("AzureLLMInferenceTrace_conv.csv", "1", "static");
+    compare_trace("AzureLLMInferenceTrace_conv.csv", "1", "static", 0);
 }
 Test(differential, azure_conv_mixed)
 {
-    compare_trace("AzureLLMInferenceTrace_conv.csv", "1", "mixed");
-    compare_trace("AzureLLMInferenceTrace_conv.csv", "0.15", "mixed");
+    compare_trace("AzureLLMInferenceTrace_conv.csv", "1", "mixed", 0);
+    compare_trace("AzureLLMInferenceTrace_conv.csv", "0.15", "mixed", 0);
 }
 Test(differential, azure_code)
 {
-    compare_trace("AzureLLMInferenceTrace_code.csv", "0.5", "continuous");
-    compare_trace("AzureLLMInferenceTrace_code.csv", "1", "static");
-    compare_trace("AzureLLMInferenceTrace_code.csv", "0.5", "mixed");
+    compare_trace("AzureLLMInferenceTrace_code.csv", "0.5", "continuous", 0);
+    compare_trace("AzureLLMInferenceTrace_code.csv", "1", "static", 0);
+    compare_trace("AzureLLMInferenceTrace_code.csv", "0.5", "mixed", 0);
+}
+
+/* 1235 blocks is what an RTX A6000 has beside Llama-2-13b; 400 hold one long request. */
+Test(differential, azure_conv_paged)
+{
+    compare_trace("AzureLLMInferenceTrace_conv.csv", "0.15", "continuous", 1235);
+    compare_trace("AzureLLMInferenceTrace_conv.csv", "1", "mixed", 400);
+}
+Test(differential, azure_code_paged)
+{
+    compare_trace("AzureLLMInferenceTrace_code.csv", "1", "static", 1235);
+    compare_trace("AzureLLMInferenceTrace_code.csv", "0.3", "mixed", 500);
 }
