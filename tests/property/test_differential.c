@@ -114,8 +114,12 @@ static void compare_trace(const char *name, const char *rate, const char *policy
         cr_skip_test("skipped: %s is not there", path);
     char *dirs[2] = {scratch_dir(), scratch_dir()};
     const char *const engines[] = {"step", "fast"};
-    struct llmsim_replay_config config = {
-        .policy = policy, .max_num_seqs = 256, .max_num_batched_tokens = 8192};
+    struct llmsim_replay_config config = {.policy = policy,
+                                          .max_num_seqs = 256,
+                                          .max_num_batched_tokens = 8192,
+                                          .num_gpu_blocks = n_blocks,
+                                          .block_size = 16,
+                                          .kv_watermark_blocks = n_blocks / 100};
     const struct llmsim_model llama = {"llama", 40, 40, 26.03, 800};
     const struct llmsim_gpu a6000 = {"a6000", 48, 768, 60};
     cr_assert_eq(llmsim_cost_init_ptps(&config.cost, &llama, &a6000, 4164.15309163167, NULL),
