@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "interrupt.h"
 #include "progress.h"
 
 struct values {
@@ -209,11 +210,15 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
     if (status == LLMSIM_OK)
         status = open_trace(v, path, &results, &trace, err);
     description.trace = trace;
+    /* From before the first temporary file to after the last: a signal that comes when the results
+     * get their names comes too late. */
+    interrupt_catch();
     if (status == LLMSIM_OK)
         status = open_results(v, path, &description, &results, err);
     if (status == LLMSIM_OK)
         status = run_open(v, &config, trace, results, err);
     llmsim_results_close(results);
+    interrupt_release();
     llmsim_trace_close(trace);
     return status;
 }

@@ -57,7 +57,7 @@ static enum llmsim_status copy_trace(struct conversion *c, struct llmsim_trace *
         }
         if (status == LLMSIM_OK)
             status = llmsim_trace_writer_add(c->writer, &source, requests, n, err);
-        if (status == LLMSIM_OK && interrupt_seen())
+        if (status == LLMSIM_INTERRUPTED || (status == LLMSIM_OK && interrupt_seen() != 0))
             status = llmsim_fail(err, LLMSIM_INTERRUPTED, "interrupted; no trace was written");
         if (status != LLMSIM_OK)
             return status;

@@ -89,7 +89,7 @@ static enum llmsim_status write_all(struct llmsim_generator *generator,
         enum llmsim_status status = source.read(source.self, requests, 1024, &n, err);
         if (status == LLMSIM_OK)
             status = llmsim_trace_writer_add(writer, &source, requests, n, err);
-        if (status == LLMSIM_OK && interrupt_seen())
+        if (status == LLMSIM_OK && interrupt_seen() != 0)
             status = llmsim_fail(err, LLMSIM_INTERRUPTED, "interrupted; no trace was written");
         if (status != LLMSIM_OK)
             return status;
@@ -117,13 +117,13 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
     generate_options.sample = sample;
     if (status == LLMSIM_OK)
         status = llmsim_generator_create(&generate_options, &generator, err);
-    if (status == LLMSIM_OK)
-        status = llmsim_trace_writer_open(v->output, &writer_options, &writer, err);
     interrupt_catch();
     if (status == LLMSIM_OK)
+        status = llmsim_trace_writer_open(v->output, &writer_options, &writer, err);
+    if (status == LLMSIM_OK)
         status = write_all(generator, writer, err);
-    interrupt_release();
     llmsim_trace_writer_close(writer);
+    interrupt_release();
     llmsim_generator_destroy(generator);
     free(sample);
     return status;

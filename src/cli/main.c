@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "interrupt.h"
 
 static const struct cli_command *const commands[] = {
     &cli_replay,        &cli_simulate,       &cli_trace_info,
@@ -23,7 +24,7 @@ static void print_commands(FILE *f)
         (void)fprintf(f, "  %-16s %s\n", commands[i]->name, commands[i]->help);
     (void)fprintf(f, "\n`llmsim COMMAND --help` says more; `llmsim --version` prints the version.\n"
                      "exit codes: 0 ok, 1 run failed, 2 usage, 3 bad catalogue, 4 bad trace,\n"
-                     "5 input or output error, 6 internal error, 130 interrupted\n");
+                     "5 input or output error, 6 internal error, 128+N ended by signal N\n");
 }
 
 /* How many words of argv (after the program's name) are the command's name; 0: it is another. */
@@ -74,6 +75,8 @@ static int report(enum llmsim_status status, const struct llmsim_error *err)
         llmsim_error_format(err, text, sizeof text);
         (void)fprintf(stderr, "llmsim: %s\n", text);
     }
+    if (status == LLMSIM_INTERRUPTED && interrupt_seen() != 0)
+        return 128 + interrupt_seen(); /* as the shell does */
     return (int)status;
 }
 

@@ -33,7 +33,7 @@ static void show(struct progress *p, const struct llmsim_observation *o, double 
 static bool observe(void *ctx, const struct llmsim_observation *o)
 {
     struct progress *p = ctx;
-    if (interrupt_seen())
+    if (interrupt_seen() != 0)
         return false;
     if (!p->is_terminal)
         return true;
@@ -55,12 +55,10 @@ void progress_start(struct progress *progress, const struct llmsim_trace *trace,
     config->observe = observe;
     config->observe_ctx = progress;
     config->observe_every = EVENTS_BETWEEN_LOOKS;
-    interrupt_catch();
 }
 
 void progress_stop(struct progress *progress)
 {
-    interrupt_release();
     if (progress->is_shown)
         (void)fputs("\r\033[K", stderr);
 }

@@ -1,4 +1,4 @@
-/* progress.h: a line on stderr while a run goes on, and Ctrl-C that ends it cleanly. */
+/* progress.h: a line on stderr while a run goes on, and the end of it when a signal came. */
 #ifndef LLMSIM_PROGRESS_H
 #define LLMSIM_PROGRESS_H
 
@@ -17,7 +17,7 @@ struct progress {
 /* Watch a run: sets the config's observe members. `progress` must outlive the run. */
 void progress_start(struct progress *progress, const struct llmsim_trace *trace,
                     struct llmsim_replay_config *config);
-/* Clear the line, and give SIGINT back. */
+/* Clear the line. */
 void progress_stop(struct progress *progress);
 
 #endif

@@ -87,8 +87,11 @@ enum llmsim_status llmsim_output_open(struct llmsim_output *out, const char *pat
     if (out->path == NULL)
         return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
     int error_number = open_file(out);
-    if (error_number != 0) {
-        enum llmsim_status status = fail_errno(out, err, "open for writing", error_number);
+    if (error_number != 0) { /* EINTR: of a pipe that nobody reads yet */
+        enum llmsim_status status =
+            error_number == EINTR
+                ? llmsim_fail_at(err, LLMSIM_INTERRUPTED, shown_name(out), 0, 0, "interrupted")
+                : fail_errno(out, err, "open for writing", error_number);
         llmsim_output_close(out);
         return status;
     }

@@ -28,8 +28,8 @@ enum llmsim_compression { LLMSIM_COMPRESS_NONE, LLMSIM_COMPRESS_ZSTD };
 
 /* Open `path` for writing: "-" is stdout; a device or a pipe is written in place; any other file
  * is written as PATH.tmp.PID (or PATH.tmp.PID.N, where that exists) and renamed by commit. A
- * compressed output is packed in a thread of its own. LLMSIM_IO on failure, after which `out` is
- * closed. */
+ * compressed output is packed in a thread of its own. LLMSIM_IO on failure, or LLMSIM_INTERRUPTED
+ * if a signal handler ran while it waited for the pipe's reader; `out` is then closed. */
 LLMSIM_MUST_CHECK enum llmsim_status llmsim_output_open(struct llmsim_output *out, const char *path,
                                                         enum llmsim_compression compression,
                                                         struct llmsim_error *err);
