@@ -5,7 +5,7 @@
 
 #include "input.h"
 #include "output.h"
-#include "temp_files.h"
+#include "support/files.h"
 
 static void require(bool good, const char *what)
 {

@@ -7,14 +7,14 @@
 
 #include "input.h"
 #include "output.h"
-#include "temp_files.h"
+#include "support/files.h"
 
 static char *dir;
 static char path[256];
 
 static void setup(void)
 {
-    dir = temp_dir();
+    dir = scratch_dir();
     (void)snprintf(path, sizeof path, "%s/out.csv", dir);
     (void)signal(SIGPIPE, SIG_IGN);
 }
