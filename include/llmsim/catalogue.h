@@ -30,9 +30,9 @@ struct llmsim_model {
 
 struct llmsim_catalogue;
 
-/* The directory that holds the catalogues: `data_dir` if not NULL, else $LLMSIM_DATA, else the
- * installed share directory, else the source tree's data/. LLMSIM_CATALOGUE if none has a
- * gpu.json. */
+/* The directory that holds the catalogues: `data_dir` if not NULL, else $LLMSIM_DATA if not
+ * empty, else the installed share directory, else the source tree's data/. LLMSIM_CATALOGUE if none
+ * has a gpu.json. */
 LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status llmsim_catalogue_find_dir(const char *data_dir,
                                                                           char *path,
                                                                           size_t capacity,

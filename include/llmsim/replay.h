@@ -16,6 +16,7 @@ extern "C" {
 #endif
 
 #define LLMSIM_MAX_NUM_SEQS 65535u
+#define LLMSIM_MAX_BLOCK_SIZE 4096u
 
 /* The state of a run after an event: for tests and progress. */
 struct llmsim_observation {
@@ -26,6 +27,9 @@ struct llmsim_observation {
     uint64_t n_ended;
     uint64_t n_steps;
     uint64_t n_output_tokens; /* of the requests that have ended */
+    uint64_t n_preempted;     /* waiting for their second and later turn; n_waiting excludes them */
+    uint64_t kv_blocks_used;
+    uint64_t kv_blocks_free;
     bool in_step;             /* the replica is busy */
 };
 
@@ -36,6 +40,12 @@ struct llmsim_replay_config {
     uint32_t max_num_seqs;                 /* 1 to LLMSIM_MAX_NUM_SEQS */
     uint32_t max_num_batched_tokens;       /* 1 or more */
     uint32_t long_prefill_token_threshold; /* policy mixed: longest chunk; 0: no bound of its own */
+    /* Paged KV cache: num_gpu_blocks blocks of block_size tokens (1 to LLMSIM_MAX_BLOCK_SIZE); 0
+     * blocks: memory without limit. Of the blocks, kv_watermark_blocks stay free when a request is
+     * admitted to a running set that is not empty. */
+    uint64_t num_gpu_blocks;
+    uint32_t block_size;
+    uint64_t kv_watermark_blocks;
     /* Called after every event, or every so many (0 is 1); NULL: not at all. The step engine's
      * events are the arrivals and the ends of steps; the fast engine's are its runs, and it reads
      * an arrival only once the scheduler can see it, so its n_arrived and n_waiting count what it

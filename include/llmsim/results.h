@@ -64,8 +64,9 @@ LLMSIM_API const struct llmsim_sink *llmsim_results_sinks(const struct llmsim_re
 LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
 llmsim_results_reject(void *results, const struct llmsim_trace_reject *reject,
                       struct llmsim_error *err);
-/* After a run that succeeded: give every file its final name, and remove result files of an
- * earlier run in the directory that this run did not write. */
+/* After a run that succeeded: give every file its final name, then remove result files of an
+ * earlier run in the directory that this run did not write. All or nothing: if a rename fails, the
+ * files that it has named are removed again, and an earlier run's that they replaced stay lost. */
 LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
 llmsim_results_commit(struct llmsim_results *results, struct llmsim_error *err);
 /* Valid after a successful run; percentiles may reorder the kept values, hence not const. */

@@ -23,6 +23,7 @@ extern "C" {
 /* X(name, text in the files): how a data row of the trace can end. */
 #define LLMSIM_OUTCOME_LIST(X)                                                                     \
     X(COMPLETED, "completed")                                                                      \
+    X(REJECTED_TOO_LONG, "rejected_too_long")                                                      \
     X(BAD_ROW, "bad_row")
 
 enum llmsim_outcome {
@@ -67,6 +68,16 @@ struct llmsim_step_run {
     size_t n_gaps;
 };
 
+/* Tokens that came without a preemption between them: the first at the end of a prefill, the others
+ * at the ends of n_tokens - 1 consecutive decode steps from first_decode_step on, counting the decode
+ * steps of all runs from 0. */
+struct llmsim_token_segment {
+    int64_t first_token_ns;
+    int64_t gap_ns; /* since the last token of the segment before; of no meaning in the first */
+    uint64_t first_decode_step;
+    uint32_t n_tokens;
+};
+
 /* A request that has ended. All times are rounded to the nearest nanosecond, as they are printed;
  * a latency is a difference of two of them. */
 struct llmsim_result {
@@ -79,11 +90,11 @@ struct llmsim_result {
     int64_t first_token_ns; /* of no meaning without output tokens */
     int64_t end_ns;
     int64_t unloaded_ns;
-    /* Times of its tokens: either all of them in token_ns, or, where that is NULL, the first at
-     * first_token_ns and the others at the ends of output_tokens - 1 consecutive decode steps from
-     * this one on, counting the decode steps of all runs from 0. */
+    /* Its tokens; without output there is one segment of 0 tokens. Times of all of them are in
+     * token_ns too, if that is not NULL; the segments' decode steps then have no meaning. */
+    const struct llmsim_token_segment *segments;
+    size_t n_segments;
     const int64_t *token_ns;
-    uint64_t first_decode_step;
 };
 
 static inline int64_t llmsim_result_queue_ns(const struct llmsim_result *r)
@@ -125,7 +136,9 @@ struct llmsim_run_view {
 };
 
 struct llmsim_totals {
-    uint64_t n_requests; /* ended, by any outcome */
+    uint64_t n_requests; /* ended, by any outcome; what follows is of the completed ones */
+    uint64_t n_completed;
+    uint64_t n_preemptions;
     uint64_t n_steps;
     uint64_t n_prefill_steps;
     uint64_t n_decode_steps;

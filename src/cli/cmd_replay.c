@@ -59,7 +59,7 @@ static void print_summary(FILE *f, const struct llmsim_results *results, struct 
     (void)fprintf(f, "makespan       %.3f s, %llu steps\n", llmsim_totals_makespan_s(t),
                   (unsigned long long)t->n_steps);
     (void)fprintf(f, "throughput     %.3f requests/s, %.1f output tokens/s\n\n",
-                  llmsim_totals_per_s(t, t->n_requests), llmsim_totals_per_s(t, t->output_tokens));
+                  llmsim_totals_per_s(t, t->n_completed), llmsim_totals_per_s(t, t->output_tokens));
     (void)fprintf(f, "%-14s %10s %10s %10s %10s %10s %10s\n", "", "mean", "p50", "p90", "p95",
                   "p99", "max");
     print_row(f, "TTFT (s)", &s->ttft, 1e9);

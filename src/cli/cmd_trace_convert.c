@@ -22,13 +22,17 @@ struct conversion {
     uint64_t n; /* requests of a copy */
 };
 
+static enum llmsim_status fail_too_long(struct llmsim_error *err)
+{
+    return llmsim_fail(err, LLMSIM_USAGE, "--repeat: the copies go on for more than 100 years");
+}
+
 static enum llmsim_status shift(const struct conversion *c, struct llmsim_request *requests,
                                 size_t n, struct llmsim_error *err)
 {
     for (size_t i = 0; i < n; i++) {
         if (requests[i].arrival_ns > LLMSIM_MAX_ARRIVAL_NS - c->shift_ns)
-            return llmsim_fail(err, LLMSIM_USAGE,
-                               "--repeat: the copies go on for more than 100 years");
+            return fail_too_long(err);
         requests[i].arrival_ns += c->shift_ns;
     }
     return LLMSIM_OK;
@@ -69,11 +73,11 @@ static enum llmsim_status repeat(struct conversion *c, struct llmsim_error *err)
 {
     for (uint64_t k = 1; k < c->v->repeat && c->n > 0; k++) {
         struct llmsim_trace *trace;
-        int64_t mean_gap_ns = c->n > 1 ? (c->last_ns - c->first_ns) / (int64_t)(c->n - 1) : 0;
-        if (c->last_ns + mean_gap_ns > LLMSIM_MAX_ARRIVAL_NS - c->shift_ns)
-            return llmsim_fail(err, LLMSIM_USAGE,
-                               "--repeat: the copies go on for more than 100 years");
-        c->shift_ns += c->last_ns + mean_gap_ns;
+        int64_t span_ns = c->last_ns - c->first_ns;
+        int64_t mean_gap_ns = c->n > 1 ? span_ns / (int64_t)(c->n - 1) : 0;
+        if (span_ns + mean_gap_ns > LLMSIM_MAX_ARRIVAL_NS - c->shift_ns)
+            return fail_too_long(err);
+        c->shift_ns += span_ns + mean_gap_ns;
         enum llmsim_status status = cli_open_trace(&c->v->trace, c->path, &trace, err);
         if (status != LLMSIM_OK)
             return status;

@@ -1,8 +1,10 @@
 /* main.c: the table of commands, and how a command's error becomes a line and an exit code. */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 
@@ -41,7 +43,7 @@ static int match(const char *name, int argc, char **argv)
 /* Results that stdio still holds must reach stdout, or the run has failed. */
 static enum llmsim_status flush_stdout(enum llmsim_status status, struct llmsim_error *err)
 {
-    if (fflush(stdout) != 0 && status == LLMSIM_OK)
+    if ((fflush(stdout) != 0 || ferror(stdout)) && status == LLMSIM_OK)
         return llmsim_fail(err, LLMSIM_IO, "cannot write to stdout");
     return status;
 }
@@ -92,9 +94,19 @@ static enum llmsim_status fail_unknown_command(int argc, char **argv, struct llm
                        nearest.word);
 }
 
+/* Where the program is started without one of its three descriptors, the next file would get its
+ * number and what is meant for stdout or stderr. Take them with something that fails when used. */
+static void fill_standard_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) == -1)
+            (void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
 int main(int argc, char **argv)
 {
     struct llmsim_error err = {0};
+    fill_standard_descriptors();
     /* A closed pipe is an error with a message, not a death. */
     (void)signal(SIGPIPE, SIG_IGN);
 

@@ -21,6 +21,11 @@ struct llmsim_input {
     struct llmsim_unpacker *unpacker; /* NULL: plain */
 };
 
+static bool is_stdin(const struct llmsim_input *in)
+{
+    return strcmp(in->path, "-") == 0;
+}
+
 static enum llmsim_status fail_errno(const struct llmsim_input *in, const char *what,
                                      struct llmsim_error *err)
 {
@@ -58,7 +63,7 @@ static enum llmsim_status read_head(struct llmsim_input *in, struct llmsim_error
 static enum llmsim_status open_descriptor(struct llmsim_input *in, struct llmsim_error *err)
 {
     struct stat info;
-    in->fd = strcmp(in->path, "-") == 0 ? STDIN_FILENO : open(in->path, O_RDONLY | O_CLOEXEC);
+    in->fd = is_stdin(in) ? STDIN_FILENO : open(in->path, O_RDONLY | O_CLOEXEC);
     if (in->fd < 0)
         return fail_errno(in, "open", err);
     if (fstat(in->fd, &info) == 0 && S_ISREG(info.st_mode))
@@ -75,7 +80,7 @@ enum llmsim_status llmsim_input_open(const char *path, struct llmsim_input **inp
         free(in);
         return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
     }
-    in->name = strcmp(path, "-") == 0 ? "<stdin>" : in->path;
+    in->name = is_stdin(in) ? "<stdin>" : in->path;
     in->fd = -1;
     enum llmsim_status status = open_descriptor(in, err);
     if (status == LLMSIM_OK && llmsim_unpacker_knows(in->head, in->n_head))
@@ -124,7 +129,7 @@ void llmsim_input_close(struct llmsim_input *in)
     if (in == NULL)
         return;
     llmsim_unpacker_destroy(in->unpacker);
-    if (in->fd > STDIN_FILENO)
+    if (in->fd >= 0 && !is_stdin(in))
         (void)close(in->fd);
     free(in->path);
     free(in);

@@ -14,7 +14,7 @@ struct llmsim_input;
 LLMSIM_MUST_CHECK enum llmsim_status llmsim_input_open(const char *path, struct llmsim_input **in,
                                                        struct llmsim_error *err);
 /* Up to `capacity` bytes; *n = 0 is the end. LLMSIM_IO on a read error or damaged compression;
- * LLMSIM_INTERRUPTED if a signal handler ran during the wait for a plain file or pipe. */
+ * LLMSIM_INTERRUPTED if a signal handler (without SA_RESTART) ran during the wait. */
 LLMSIM_MUST_CHECK enum llmsim_status llmsim_input_read(struct llmsim_input *in, char *bytes,
                                                        size_t capacity, size_t *n,
                                                        struct llmsim_error *err);

@@ -10,11 +10,17 @@
 
 #include "packer.h"
 
+#define MAX_TEMPORARY_NAMES 1000
 #define PLAIN_BUFFER_BYTES ((size_t)256 << 10)
+
+static bool is_stdout(const struct llmsim_output *out)
+{
+    return strcmp(out->path, "-") == 0;
+}
 
 static const char *shown_name(const struct llmsim_output *out)
 {
-    return strcmp(out->path, "-") == 0 ? "<stdout>" : out->path;
+    return is_stdout(out) ? "<stdout>" : out->path;
 }
 
 static enum llmsim_status fail_errno(const struct llmsim_output *out, struct llmsim_error *err,
@@ -24,32 +30,43 @@ static enum llmsim_status fail_errno(const struct llmsim_output *out, struct llm
                           strerror(error_number));
 }
 
+/* A new file beside the path. Its name is PATH.tmp.PID, unless that is taken: by a process with
+ * this id in another container, by one that was killed, or by an output of this run with the same
+ * path. 0 or an errno. */
+static int open_temporary(struct llmsim_output *out)
+{
+    int error_number = EEXIST;
+    for (int n = 0; error_number == EEXIST && n < MAX_TEMPORARY_NAMES; n++) {
+        char number[32] = "";
+        if (n > 0)
+            (void)snprintf(number, sizeof number, ".%d", n);
+        if (asprintf(&out->temporary_path, "%s.tmp.%ld%s", out->path, (long)getpid(), number) < 0) {
+            out->temporary_path = NULL;
+            return ENOMEM;
+        }
+        out->fd = open(out->temporary_path, O_WRONLY | O_CLOEXEC | O_CREAT | O_EXCL, 0666);
+        if (out->fd >= 0)
+            return 0;
+        error_number = errno;
+        free(out->temporary_path); /* nothing to remove */
+        out->temporary_path = NULL;
+    }
+    return error_number;
+}
+
 /* Open the descriptor: stdout, what exists and is no regular file as it is, all else under a
  * temporary name in the same directory. 0 or an errno. */
 static int open_file(struct llmsim_output *out)
 {
     struct stat info;
-    if (strcmp(out->path, "-") == 0) {
+    if (is_stdout(out)) {
         out->fd = STDOUT_FILENO;
         return 0;
     }
-    const char *target = out->path;
-    int flags = O_WRONLY | O_CLOEXEC;
-    if (stat(out->path, &info) != 0 || S_ISREG(info.st_mode)) {
-        if (asprintf(&out->temporary_path, "%s.tmp.%ld", out->path, (long)getpid()) < 0) {
-            out->temporary_path = NULL;
-            return ENOMEM;
-        }
-        target = out->temporary_path;
-        flags |= O_CREAT | O_TRUNC;
-    }
-    out->fd = open(target, flags, 0666);
-    if (out->fd >= 0)
-        return 0;
-    int error_number = errno;
-    free(out->temporary_path); /* nothing to remove */
-    out->temporary_path = NULL;
-    return error_number;
+    if (stat(out->path, &info) != 0 || S_ISREG(info.st_mode))
+        return open_temporary(out);
+    out->fd = open(out->path, O_WRONLY | O_CLOEXEC);
+    return out->fd >= 0 ? 0 : errno;
 }
 
 /* A result must replace the file that a symbolic link means, not the link (which may be
@@ -58,7 +75,7 @@ static char *resolve(const char *path)
 {
     struct stat info;
     char *resolved = NULL;
-    if (lstat(path, &info) == 0 && S_ISLNK(info.st_mode))
+    if (strcmp(path, "-") != 0 && lstat(path, &info) == 0 && S_ISLNK(info.st_mode))
         resolved = realpath(path, NULL);
     return resolved != NULL ? resolved : strdup(path);
 }
@@ -88,6 +105,21 @@ enum llmsim_status llmsim_output_open(struct llmsim_output *out, const char *pat
         return LLMSIM_OK;
     llmsim_output_close(out);
     return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
+}
+
+bool llmsim_output_is_at(const struct llmsim_output *out, const char *path)
+{
+    struct stat own, there;
+    char *resolved = resolve(path), *temporary = NULL;
+    /* Its temporary file lies beside `path` if `path` is another way to write out->path. */
+    if (out->temporary_path == NULL || resolved == NULL ||
+        asprintf(&temporary, "%s%s", resolved, out->temporary_path + strlen(out->path)) < 0)
+        temporary = NULL;
+    bool is_at = temporary != NULL && fstat(out->fd, &own) == 0 && stat(temporary, &there) == 0 &&
+                 own.st_dev == there.st_dev && own.st_ino == there.st_ino;
+    free(temporary);
+    free(resolved);
+    return is_at;
 }
 
 void llmsim_output_flush(struct llmsim_output *out)
@@ -145,7 +177,7 @@ static void end_writing(struct llmsim_output *out)
     }
     out->buffer = NULL;
     out->capacity = 0;
-    if (out->fd != STDOUT_FILENO && close(out->fd) != 0 && out->error_number == 0)
+    if (!is_stdout(out) && close(out->fd) != 0 && out->error_number == 0)
         out->error_number = errno;
     out->fd = -1;
 }

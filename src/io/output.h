@@ -27,11 +27,14 @@ struct llmsim_output {
 enum llmsim_compression { LLMSIM_COMPRESS_NONE, LLMSIM_COMPRESS_ZSTD };
 
 /* Open `path` for writing: "-" is stdout; a device or a pipe is written in place; any other file
- * is written as PATH.tmp.PID and renamed by commit. A compressed output is packed in a thread of
- * its own. LLMSIM_IO on failure, after which `out` is closed. */
+ * is written as PATH.tmp.PID (or PATH.tmp.PID.N, where that exists) and renamed by commit. A
+ * compressed output is packed in a thread of its own. LLMSIM_IO on failure, after which `out` is
+ * closed. */
 LLMSIM_MUST_CHECK enum llmsim_status llmsim_output_open(struct llmsim_output *out, const char *path,
                                                         enum llmsim_compression compression,
                                                         struct llmsim_error *err);
+/* Will the open `out` be renamed to `path`, however the two are written? */
+bool llmsim_output_is_at(const struct llmsim_output *out, const char *path);
 /* Write what is buffered. */
 void llmsim_output_flush(struct llmsim_output *out);
 /* LLMSIM_IO with the file's name if any write failed so far. */

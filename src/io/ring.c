@@ -1,5 +1,6 @@
-/* ring.c: a bounded queue of buffers under one mutex. A slot holds 256 KiB, so the lock is taken
- * some thousand times a second at most and anything cleverer would not be seen. */
+/* ring.c: a bounded queue of buffers. It waits on semaphores, because sem_wait returns when a
+ * signal handler has run (without SA_RESTART) and pthread_cond_wait does not: Ctrl-C has to reach a
+ * reader whose file says nothing. */
 #include "ring.h"
 
 #include <signal.h>
@@ -10,9 +11,11 @@ bool llmsim_ring_init(struct llmsim_ring *ring)
     *ring = (struct llmsim_ring){.bytes = malloc(LLMSIM_RING_SLOTS * LLMSIM_RING_SLOT_BYTES)};
     if (ring->bytes == NULL)
         return false;
-    /* With default attributes these two cannot fail on Linux. */
-    (void)pthread_mutex_init(&ring->mutex, NULL);
-    (void)pthread_cond_init(&ring->changed, NULL);
+    atomic_init(&ring->n_published, 0);
+    atomic_init(&ring->emptier_gone, false);
+    /* With such values these two cannot fail. */
+    (void)sem_init(&ring->free_slots, 0, LLMSIM_RING_SLOTS);
+    (void)sem_init(&ring->full_slots, 0, 0);
     return true;
 }
 
@@ -20,74 +23,65 @@ void llmsim_ring_fini(struct llmsim_ring *ring)
 {
     if (ring->bytes == NULL)
         return;
-    (void)pthread_mutex_destroy(&ring->mutex);
-    (void)pthread_cond_destroy(&ring->changed);
+    (void)sem_destroy(&ring->free_slots);
+    (void)sem_destroy(&ring->full_slots);
     free(ring->bytes);
     ring->bytes = NULL;
 }
 
-static void lock(struct llmsim_ring *ring)
+static char *slot(const struct llmsim_ring *ring, size_t i)
 {
-    (void)pthread_mutex_lock(&ring->mutex);
-}
-
-static void unlock_and_wake(struct llmsim_ring *ring)
-{
-    (void)pthread_cond_signal(&ring->changed);
-    (void)pthread_mutex_unlock(&ring->mutex);
+    return ring->bytes + i % LLMSIM_RING_SLOTS * LLMSIM_RING_SLOT_BYTES;
 }
 
 char *llmsim_ring_reserve(struct llmsim_ring *ring)
 {
-    lock(ring);
-    while (ring->n_full == LLMSIM_RING_SLOTS && !ring->emptier_gone)
-        (void)pthread_cond_wait(&ring->changed, &ring->mutex);
-    size_t slot = (ring->first + ring->n_full) % LLMSIM_RING_SLOTS;
-    bool gone = ring->emptier_gone;
-    (void)pthread_mutex_unlock(&ring->mutex);
-    return gone ? NULL : ring->bytes + slot * LLMSIM_RING_SLOT_BYTES;
+    while (!ring->holds_free)
+        ring->holds_free = sem_wait(&ring->free_slots) == 0;
+    return atomic_load(&ring->emptier_gone) ? NULL : slot(ring, atomic_load(&ring->n_published));
 }
 
 void llmsim_ring_publish(struct llmsim_ring *ring, size_t n)
 {
-    lock(ring);
-    ring->used[(ring->first + ring->n_full) % LLMSIM_RING_SLOTS] = n;
-    ring->n_full++;
-    unlock_and_wake(ring);
+    ring->used[atomic_load(&ring->n_published) % LLMSIM_RING_SLOTS] = n;
+    atomic_fetch_add(&ring->n_published, 1);
+    ring->holds_free = false;
+    (void)sem_post(&ring->full_slots);
 }
 
 void llmsim_ring_finish(struct llmsim_ring *ring)
 {
-    lock(ring);
-    ring->filler_done = true;
-    unlock_and_wake(ring);
+    (void)sem_post(&ring->full_slots);
+}
+
+bool llmsim_ring_wait(struct llmsim_ring *ring)
+{
+    if (!ring->holds_full)
+        ring->holds_full = sem_wait(&ring->full_slots) == 0;
+    return ring->holds_full;
 }
 
 const char *llmsim_ring_take(struct llmsim_ring *ring, size_t *n)
 {
-    lock(ring);
-    while (ring->n_full == 0 && !ring->filler_done)
-        (void)pthread_cond_wait(&ring->changed, &ring->mutex);
-    size_t slot = ring->first;
-    bool empty = ring->n_full == 0;
-    *n = empty ? 0 : ring->used[slot];
-    (void)pthread_mutex_unlock(&ring->mutex);
-    return empty ? NULL : ring->bytes + slot * LLMSIM_RING_SLOT_BYTES;
+    while (!llmsim_ring_wait(ring))
+        ;
+    /* One post more than slots: that of finish. */
+    bool ended = ring->n_taken == atomic_load(&ring->n_published);
+    *n = ended ? 0 : ring->used[ring->n_taken % LLMSIM_RING_SLOTS];
+    return ended ? NULL : slot(ring, ring->n_taken);
 }
 
 void llmsim_ring_give_back(struct llmsim_ring *ring)
 {
-    lock(ring);
-    ring->first = (ring->first + 1) % LLMSIM_RING_SLOTS;
-    ring->n_full--;
-    unlock_and_wake(ring);
+    ring->n_taken++;
+    ring->holds_full = false;
+    (void)sem_post(&ring->free_slots);
 }
 
 void llmsim_ring_leave(struct llmsim_ring *ring)
 {
-    lock(ring);
-    ring->emptier_gone = true;
-    unlock_and_wake(ring);
+    atomic_store(&ring->emptier_gone, true);
+    (void)sem_post(&ring->free_slots);
 }
 
 bool llmsim_thread_start(pthread_t *thread, void *(*run)(void *), void *argument)

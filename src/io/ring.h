@@ -4,6 +4,8 @@
 #define LLMSIM_IO_RING_H
 
 #include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -11,12 +13,12 @@
 #define LLMSIM_RING_SLOT_BYTES ((size_t)256 << 10)
 
 struct llmsim_ring {
-    pthread_mutex_t mutex;
-    pthread_cond_t changed; /* one side waits at most: full and empty exclude each other */
-    size_t first;           /* the oldest full slot */
-    size_t n_full;
-    bool filler_done;
-    bool emptier_gone;
+    sem_t free_slots, full_slots; /* each posted once more when the other side has gone */
+    atomic_size_t n_published;
+    atomic_bool emptier_gone;
+    bool holds_free; /* the filling side's own: it has reserved slot n_published */
+    bool holds_full; /* the emptying side's own: it has waited for slot n_taken */
+    size_t n_taken;
     size_t used[LLMSIM_RING_SLOTS];
     char *bytes; /* all slots */
 };
@@ -32,7 +34,10 @@ void llmsim_ring_publish(struct llmsim_ring *ring, size_t n);
 void llmsim_ring_finish(struct llmsim_ring *ring);
 
 /* The emptying side. take waits for a full slot and returns the same one until give_back; NULL:
- * finish was called and all is taken. leave says that no more will be taken. */
+ * finish was called and all is taken. wait is take's waiting alone, which a signal can end. leave
+ * says that no more will be taken. */
+/* false: a signal handler ran. */
+bool llmsim_ring_wait(struct llmsim_ring *ring);
 const char *llmsim_ring_take(struct llmsim_ring *ring, size_t *n);
 void llmsim_ring_give_back(struct llmsim_ring *ring);
 void llmsim_ring_leave(struct llmsim_ring *ring);

@@ -240,6 +240,8 @@ enum llmsim_status llmsim_unpacker_read(struct llmsim_unpacker *u, char *bytes, 
 {
     *n = 0;
     if (u->slot == NULL) {
+        if (!llmsim_ring_wait(&u->ring))
+            return llmsim_fail_at(err, LLMSIM_INTERRUPTED, u->name, 0, 0, "interrupted");
         u->slot = llmsim_ring_take(&u->ring, &u->slot_n);
         u->slot_taken = 0;
     }

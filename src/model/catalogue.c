@@ -103,7 +103,10 @@ static bool has_gpu_json(const char *dir)
 enum llmsim_status llmsim_catalogue_find_dir(const char *data_dir, char *path, size_t capacity,
                                              struct llmsim_error *err)
 {
-    const char *named = data_dir != NULL ? data_dir : getenv("LLMSIM_DATA");
+    const char *variable = getenv("LLMSIM_DATA");
+    const char *named = data_dir;
+    if (named == NULL && variable != NULL && variable[0] != '\0')
+        named = variable;
     const char *dir;
     /* A directory that somebody named is the one or an error: another in its place would give
      * results from numbers that nobody asked for. */

@@ -18,26 +18,54 @@ const struct llmsim_choice *llmsim_policy_choice(size_t i)
     return i < N_POLICIES ? &policies[i]->choice : NULL;
 }
 
+/* Would the request's last token find a place if it had the replica for itself? The one look at the
+ * true output length: a server knows the bound that a client sets, and one that does not end would
+ * be preempted for ever. */
+static bool can_ever_fit(const struct boundary *b)
+{
+    uint64_t output_tokens = b->head->output_tokens;
+    uint64_t stored = b->head->prompt_tokens + (output_tokens > 0 ? output_tokens - 1 : 0);
+    return llmsim_kv_blocks(&b->kv, stored) <= b->kv.total;
+}
+
+const struct llmsim_request *llmsim_policy_next_with_blocks(struct boundary *b)
+{
+    while (b->head != NULL && !can_ever_fit(b))
+        b->reject(b, LLMSIM_OUTCOME_REJECTED_TOO_LONG);
+    if (b->head == NULL)
+        return NULL;
+    uint64_t reserve = b->n_decoding + b->n_prefills > 0 ? b->kv.watermark : 0;
+    bool fits = llmsim_kv_blocks(&b->kv, llmsim_policy_head_tokens(b)) + reserve <= b->kv.free;
+    return fits ? b->head : NULL;
+}
+
 void llmsim_policy_admit(struct boundary *b, uint32_t chunk)
 {
-    struct prefill *p = &b->prefills[b->n_prefills++];
-    p->request = *b->head;
-    p->tokens_left = b->head->prompt_tokens;
-    p->chunk = chunk;
+    uint32_t tokens = llmsim_policy_head_tokens(b);
+    b->prefills[b->n_prefills++] = (struct prefill){
+        .request = *b->head,
+        .scheduled_ns = LLMSIM_NOT_SCHEDULED,
+        .resumed = b->head_resumed,
+        .admission = b->n_admissions++,
+        .n_generated = b->head_generated,
+        .tokens_left = tokens,
+        .chunk = chunk,
+    };
+    b->kv.free -= llmsim_kv_blocks(&b->kv, tokens);
     b->prefill_tokens += chunk;
     b->n_chunks++;
-    b->head = b->take(b->queue);
+    b->take(b);
 }
 
 void llmsim_policy_prefill_or_decode(struct boundary *b)
 {
     b->n_chunks = 0;
     b->prefill_tokens = 0;
-    while (b->head != NULL && llmsim_policy_has_place(b)) {
-        uint32_t prompt_tokens = b->head->prompt_tokens;
-        if (b->prefill_tokens + prompt_tokens > b->max_num_batched_tokens && b->n_prefills > 0)
+    while (llmsim_policy_has_place(b) && llmsim_policy_next(b) != NULL) {
+        uint32_t tokens = llmsim_policy_head_tokens(b);
+        if (b->prefill_tokens + tokens > b->max_num_batched_tokens && b->n_prefills > 0)
             break;
-        llmsim_policy_admit(b, prompt_tokens);
+        llmsim_policy_admit(b, tokens);
     }
     b->decodes = b->n_prefills == 0 && b->n_decoding > 0;
 }

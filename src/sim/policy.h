@@ -11,21 +11,47 @@
 
 #include "llmsim/replay.h"
 
-/* A request whose prompt is being processed. */
+#define LLMSIM_NOT_SCHEDULED INT64_MIN
+
+/* A request whose prompt is being processed. After a preemption its prompt is followed by the
+ * tokens that it had made: they are processed again, together. */
 struct prefill {
     struct llmsim_request request;
-    int64_t scheduled_ns; /* kept by the engine */
-    uint32_t tokens_left; /* of the prompt */
+    int64_t scheduled_ns; /* start of its first step; kept by the engine, as is the next */
+    void *resumed;        /* the engine's memory of a preempted request, or NULL */
+    uint64_t admission;   /* counts admissions; the latest is the first to be preempted */
+    uint32_t n_generated; /* tokens made before */
+    uint32_t tokens_left; /* to be processed */
     uint32_t chunk;       /* of them, those that the next step processes */
 };
 
+/* Blocks of KV cache. A request holds those for its stored tokens: prompt and all tokens but the
+ * latest, which needs no place before it is read. */
+struct kv {
+    uint32_t block_size;
+    uint64_t total; /* 0: no limit, and nothing is counted */
+    uint64_t free;
+    uint64_t watermark;
+};
+
+static inline uint64_t llmsim_kv_blocks(const struct kv *kv, uint64_t tokens)
+{
+    return kv->total == 0 ? 0 : (tokens + kv->block_size - 1) / kv->block_size;
+}
+
 /* What is known at a step boundary, and, once `form` has run, the next step. */
 struct boundary {
-    /* The head of the waiting queue, NULL where nobody waits. `take` removes it and returns the
-     * next, which the policy puts here. */
+    /* The head of the waiting queue, NULL where nobody waits, and what is left of its former turn.
+     * A policy looks at it only while there is a place. `take` removes it and sets the next;
+     * `reject` reports it as an outcome and takes it. */
     const struct llmsim_request *head;
-    const struct llmsim_request *(*take)(void *queue);
-    void *queue;
+    uint32_t head_generated;
+    void *head_resumed;
+    void (*take)(struct boundary *b);
+    void (*reject)(struct boundary *b, enum llmsim_outcome outcome);
+    void *engine;
+    uint64_t n_admissions;
+    struct kv kv;
     uint32_t max_num_seqs;
     uint32_t max_num_batched_tokens;
     uint32_t long_prefill_token_threshold; /* 0: none */
@@ -43,6 +69,7 @@ struct boundary {
 
 struct policy {
     struct llmsim_choice choice;
+    bool mixes; /* decodes go on beside prompts, and have the first claim on KV blocks */
     /* Set the last four members of the boundary. An empty step means that there is nothing to do.
      */
     void (*form)(struct boundary *b);
@@ -54,6 +81,18 @@ struct policy {
 /* The first for no name (NULL); NULL if there is no policy of that name. */
 const struct policy *llmsim_policy_find(const char *name);
 
+/* With a place in the running set: the first request of the queue that can be served at all (others
+ * are rejected on the way) if there are blocks for its prompt, else NULL. */
+const struct llmsim_request *llmsim_policy_next_with_blocks(struct boundary *b);
+static inline const struct llmsim_request *llmsim_policy_next(struct boundary *b)
+{
+    return b->head == NULL || b->kv.total == 0 ? b->head : llmsim_policy_next_with_blocks(b);
+}
+/* Tokens that the head has to process: its prompt, and after a preemption what it had made. */
+static inline uint32_t llmsim_policy_head_tokens(const struct boundary *b)
+{
+    return b->head->prompt_tokens + b->head_generated;
+}
 /* Take the head of the queue into the step, with so many tokens of its prompt. */
 void llmsim_policy_admit(struct boundary *b, uint32_t chunk);
 

@@ -25,9 +25,10 @@ static void form(struct boundary *b)
         b->prefill_tokens += p->chunk;
         b->n_chunks += p->chunk > 0;
     }
-    while (b->head != NULL && llmsim_policy_has_place(b)) {
-        uint32_t chunk = next_chunk(b, b->head->prompt_tokens, budget - b->prefill_tokens);
-        if (chunk == 0 && b->head->prompt_tokens > 0)
+    while (llmsim_policy_has_place(b) && llmsim_policy_next(b) != NULL) {
+        uint32_t tokens = llmsim_policy_head_tokens(b);
+        uint32_t chunk = next_chunk(b, tokens, budget - b->prefill_tokens);
+        if (chunk == 0 && tokens > 0)
             break;
         llmsim_policy_admit(b, chunk);
     }
@@ -35,6 +36,7 @@ static void form(struct boundary *b)
 
 const struct policy llmsim_policy_mixed = {
     .choice = {"mixed", "join at every step; prompts in chunks beside the decodes"},
+    .mixes = true,
     .form = form,
     .admits = llmsim_policy_has_place,
 };

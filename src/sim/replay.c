@@ -94,8 +94,23 @@ static bool is_number(const char *text, size_t length)
     return true;
 }
 
-/* The order of two results by request id: numbers by value, other texts by bytes, equal ids by row.
- */
+static int compare_texts(const char *a, size_t na, const char *b, size_t nb)
+{
+    int by_bytes = memcmp(a, b, na < nb ? na : nb);
+    return by_bytes != 0 ? by_bytes : (na > nb) - (na < nb);
+}
+
+static int compare_numbers(const char *a, size_t na, const char *b, size_t nb)
+{
+    for (; na > 0 && *a == '0'; na--)
+        a++;
+    for (; nb > 0 && *b == '0'; nb--)
+        b++;
+    return na != nb ? (na > nb) - (na < nb) : memcmp(a, b, na);
+}
+
+/* The order of two results by request id: numbers first, by value; then other texts, by bytes;
+ * equal ids by row. */
 static int compare_ids(const void *left, const void *right, void *ctx)
 {
     const struct llmsim_request *a = &((const struct llmsim_result *)left)->request;
@@ -105,17 +120,12 @@ static int compare_ids(const void *left, const void *right, void *ctx)
         size_t na, nb;
         const char *ta = source->id_text(source->self, a->id, &na);
         const char *tb = source->id_text(source->self, b->id, &nb);
-        if (is_number(ta, na) && is_number(tb, nb)) {
-            for (; na > 0 && *ta == '0'; na--)
-                ta++;
-            for (; nb > 0 && *tb == '0'; nb--)
-                tb++;
-            if (na != nb)
-                return na < nb ? -1 : 1;
-        }
-        int by_text = memcmp(ta, tb, na < nb ? na : nb);
-        if (by_text != 0 || na != nb)
-            return by_text != 0 ? by_text : (na < nb ? -1 : 1);
+        bool a_is_number = is_number(ta, na), b_is_number = is_number(tb, nb);
+        if (a_is_number != b_is_number)
+            return a_is_number ? -1 : 1;
+        int order = a_is_number ? compare_numbers(ta, na, tb, nb) : compare_texts(ta, na, tb, nb);
+        if (order != 0)
+            return order;
     }
     return (a->row > b->row) - (a->row < b->row);
 }
@@ -145,7 +155,8 @@ static enum llmsim_status end_request(struct run *run, struct llmsim_result *res
     enum llmsim_status status = LLMSIM_OK;
     for (size_t i = 0; i < run->n_sinks && status == LLMSIM_OK; i++) {
         const struct llmsim_sink *sink = &run->sinks[i];
-        if (sink->ops->tokens != NULL && result->request.output_tokens > 0)
+        if (sink->ops->tokens != NULL && result->outcome == LLMSIM_OUTCOME_COMPLETED &&
+            result->request.output_tokens > 0)
             status = sink->ops->tokens(sink->self, result, run->err);
         if (sink->ops->request != NULL && status == LLMSIM_OK)
             status = sink->ops->request(sink->self, result, run->err);
@@ -154,10 +165,13 @@ static enum llmsim_status end_request(struct run *run, struct llmsim_result *res
         source->release(source->self, result->request.id);
 
     struct llmsim_totals *totals = &run->totals;
-    if (totals->n_requests == 0 || result->request.arrival_ns < totals->first_arrival_ns)
+    totals->n_requests++;
+    if (result->outcome != LLMSIM_OUTCOME_COMPLETED)
+        return status;
+    if (totals->n_completed++ == 0 || result->request.arrival_ns < totals->first_arrival_ns)
         totals->first_arrival_ns = result->request.arrival_ns;
     totals->last_end_ns = result->end_ns;
-    totals->n_requests++;
+    totals->n_preemptions += result->preemptions;
     totals->prompt_tokens += result->request.prompt_tokens;
     totals->output_tokens += result->request.output_tokens;
     return status;
@@ -181,6 +195,15 @@ static enum llmsim_status fail_interrupted(struct run *run, double now_s, uint64
                        now_s, (unsigned long long)n_ended);
 }
 
+void llmsim_run_reject(struct run *run, const struct llmsim_request *request,
+                       enum llmsim_outcome outcome, llmsim_time now)
+{
+    struct llmsim_result result = {
+        .request = *request, .outcome = outcome, .end_ns = llmsim_time_to_ns(now)};
+    if (run->reject_status == LLMSIM_OK)
+        run->reject_status = llmsim_run_end_requests(run, &result, 1);
+}
+
 enum llmsim_status llmsim_run_observe(struct run *run, const struct llmsim_observation *o)
 {
     if (run->config->observe(run->config->observe_ctx, o))
@@ -196,6 +219,10 @@ static enum llmsim_status check_config(const struct llmsim_replay_config *config
                            config->max_num_seqs, LLMSIM_MAX_NUM_SEQS);
     if (config->max_num_batched_tokens < 1)
         return llmsim_fail(err, LLMSIM_USAGE, "max-num-batched-tokens 0: expected 1 or more");
+    if (config->num_gpu_blocks > 0 &&
+        (config->block_size < 1 || config->block_size > LLMSIM_MAX_BLOCK_SIZE))
+        return llmsim_fail(err, LLMSIM_USAGE, "block-size %u: expected 1 to %u", config->block_size,
+                           LLMSIM_MAX_BLOCK_SIZE);
     /* A run's increment must fit 62 bits, which bounds all sums (docs/model.md, "Time"). */
     struct llmsim_decode_cost d = config->cost.model->decode(&config->cost, config->max_num_seqs);
     if (d.per_context_token > ((uint64_t)1 << 62) / config->max_num_seqs)
@@ -233,6 +260,10 @@ enum llmsim_status llmsim_replay(const struct llmsim_replay_config *config,
                 .max_num_seqs = config->max_num_seqs,
                 .max_num_batched_tokens = config->max_num_batched_tokens,
                 .long_prefill_token_threshold = config->long_prefill_token_threshold,
+                .kv = {.block_size = config->num_gpu_blocks > 0 ? config->block_size : 1,
+                       .total = config->num_gpu_blocks,
+                       .free = config->num_gpu_blocks,
+                       .watermark = config->num_gpu_blocks > 0 ? config->kv_watermark_blocks : 0},
                 .prefills = malloc(config->max_num_seqs * sizeof *run.boundary.prefills),
             },
     };

@@ -78,6 +78,27 @@ static enum llmsim_status open_file(struct llmsim_results *r, int file, const ch
     return status;
 }
 
+/* The tokens may go anywhere but to the name of another result, whether this run writes that or
+ * would remove it. */
+static enum llmsim_status check_tokens_path(const struct llmsim_results *r,
+                                            struct llmsim_error *err)
+{
+    enum llmsim_status status = LLMSIM_OK;
+    for (int i = 0; i < N_FILES && status == LLMSIM_OK; i++) {
+        for (int zstd = 0; zstd <= 1 && i != FILE_TOKENS && status == LLMSIM_OK; zstd++) {
+            char *path = file_path(r, i, zstd);
+            if (path == NULL)
+                return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
+            if (llmsim_output_is_at(&r->files[FILE_TOKENS], path))
+                status = llmsim_fail_at(err, LLMSIM_IO, path, 0, 0,
+                                        "is where another result goes; expected a file of their "
+                                        "own for the tokens");
+            free(path);
+        }
+    }
+    return status;
+}
+
 static void add_sink(struct llmsim_results *r, const struct llmsim_sink_ops *ops, void *self)
 {
     r->sinks[r->n_sinks++] = (struct llmsim_sink){ops, self};
@@ -93,6 +114,8 @@ static enum llmsim_status open_sinks(struct llmsim_results *r,
     add_sink(r, &llmsim_summary_sink_ops, &r->summary);
     if (options->tokens || options->tokens_path != NULL) {
         status = open_file(r, FILE_TOKENS, options->tokens_path, err);
+        if (status == LLMSIM_OK)
+            status = check_tokens_path(r, err);
         if (status != LLMSIM_OK)
             return status;
         r->tokens.out = &r->files[FILE_TOKENS];
@@ -179,7 +202,15 @@ enum llmsim_status llmsim_results_reject(void *results, const struct llmsim_trac
     return llmsim_output_check(out, err);
 }
 
-/* What an earlier run left in the directory must not be taken for this run's. */
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat info_a, info_b;
+    return stat(a, &info_a) == 0 && stat(b, &info_b) == 0 && info_a.st_dev == info_b.st_dev &&
+           info_a.st_ino == info_b.st_ino;
+}
+
+/* What an earlier run left in the directory must not be taken for this run's, whose files have
+ * their names. */
 static enum llmsim_status remove_stale(struct llmsim_results *r, struct llmsim_error *err)
 {
     for (int i = 0; i < N_FILES; i++) {
@@ -187,7 +218,7 @@ static enum llmsim_status remove_stale(struct llmsim_results *r, struct llmsim_e
             char *path = file_path(r, i, zstd);
             if (path == NULL)
                 return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
-            bool is_ours = r->is_open[i] && strcmp(path, r->files[i].path) == 0;
+            bool is_ours = r->is_open[i] && is_same_file(path, r->files[i].path);
             if (!is_ours && unlink(path) != 0 && errno != ENOENT) {
                 int error = errno;
                 enum llmsim_status status =
@@ -202,6 +233,20 @@ static enum llmsim_status remove_stale(struct llmsim_results *r, struct llmsim_e
     return LLMSIM_OK;
 }
 
+/* Undo a commit that failed half-way. An earlier run's files of these names are gone, so its
+ * summary.json must not vouch for them any longer. */
+static void take_back(struct llmsim_results *r, const bool is_renamed[static N_FILES])
+{
+    bool any = false;
+    for (int i = 0; i < N_FILES; i++) {
+        if (is_renamed[i])
+            (void)unlink(r->files[i].path);
+        any = any || is_renamed[i];
+    }
+    if (any && r->files[FILE_SUMMARY].temporary_path != NULL)
+        (void)unlink(r->files[FILE_SUMMARY].path);
+}
+
 enum llmsim_status llmsim_results_commit(struct llmsim_results *r, struct llmsim_error *err)
 {
     enum llmsim_status status =
@@ -209,15 +254,21 @@ enum llmsim_status llmsim_results_commit(struct llmsim_results *r, struct llmsim
     for (int i = 0; i < N_FILES && status == LLMSIM_OK; i++)
         if (r->is_open[i])
             status = llmsim_output_finish(&r->files[i], err);
+    bool is_renamed[N_FILES] = {false};
+    for (int i = 0; i < N_FILES && status == LLMSIM_OK; i++) {
+        bool has_temporary = r->is_open[i] && r->files[i].temporary_path != NULL;
+        if (r->is_open[i])
+            status = llmsim_output_commit(&r->files[i], err);
+        is_renamed[i] = has_temporary && status == LLMSIM_OK;
+    }
     if (status == LLMSIM_OK)
         status = remove_stale(r, err);
+    if (status != LLMSIM_OK)
+        take_back(r, is_renamed);
     size_t n_paths = 0;
-    for (int i = 0; i < N_FILES && status == LLMSIM_OK; i++) {
-        if (!r->is_open[i])
-            continue;
-        status = llmsim_output_commit(&r->files[i], err);
-        r->paths[n_paths++] = r->files[i].path;
-    }
+    for (int i = 0; i < N_FILES && status == LLMSIM_OK; i++)
+        if (r->is_open[i])
+            r->paths[n_paths++] = r->files[i].path;
     return status;
 }
 

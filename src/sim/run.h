@@ -15,7 +15,8 @@ struct run {
     struct llmsim_error *err;
     struct llmsim_totals totals;
     struct boundary boundary;
-    uint32_t n_unobserved; /* events since the last observation */
+    enum llmsim_status reject_status; /* of the sinks, when a policy had a request rejected */
+    uint32_t n_unobserved;            /* events since the last observation */
     struct arrivals arrivals;
 };
 
@@ -34,6 +35,9 @@ LLMSIM_MUST_CHECK enum llmsim_status llmsim_run_steps(struct run *run,
  * their ids back to the source. */
 LLMSIM_MUST_CHECK enum llmsim_status
 llmsim_run_end_requests(struct run *run, struct llmsim_result *results, size_t n);
+/* Report a request that ends without having run. The status goes to run->reject_status. */
+void llmsim_run_reject(struct run *run, const struct llmsim_request *request,
+                       enum llmsim_outcome outcome, llmsim_time now);
 LLMSIM_MUST_CHECK enum llmsim_status llmsim_run_observe(struct run *run,
                                                         const struct llmsim_observation *o);
 

@@ -25,7 +25,7 @@ static enum llmsim_status requests_begin(void *self, const struct llmsim_run_vie
 }
 
 /* ttft_s of a request without output and tpot_s of one with fewer than two tokens do not exist;
- * their fields are empty. */
+ * their fields are empty, and so are all latencies of a request that was not completed. */
 static enum llmsim_status requests_request(void *self, const struct llmsim_result *r,
                                            struct llmsim_error *err)
 {
@@ -43,6 +43,11 @@ static enum llmsim_status requests_request(void *self, const struct llmsim_resul
     memcpy(p, outcomes[r->outcome].text, sizeof outcomes->text);
     p += outcomes[r->outcome].length;
     *p++ = ',';
+    if (r->outcome != LLMSIM_OUTCOME_COMPLETED) {
+        p = stpcpy(p, ",,,,0,,\n");
+        llmsim_output_advance(out, p);
+        return llmsim_output_check(out, err);
+    }
     p = llmsim_put_ns(p, llmsim_result_queue_ns(r));
     *p++ = ',';
     if (r->request.output_tokens > 0)

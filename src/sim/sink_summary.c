@@ -96,6 +96,8 @@ static enum llmsim_status summary_request(void *self, const struct llmsim_result
     struct llmsim_summary *s = self;
     (void)err;
     s->outcomes[r->outcome]++;
+    if (r->outcome != LLMSIM_OUTCOME_COMPLETED)
+        return LLMSIM_OK;
     llmsim_stat_add(&s->queue, (uint64_t)llmsim_result_queue_ns(r));
     llmsim_stat_add(&s->e2e, (uint64_t)llmsim_result_e2e_ns(r));
     llmsim_stat_add(&s->slowdown, llmsim_result_slowdown_millionths(r));
@@ -104,6 +106,11 @@ static enum llmsim_status summary_request(void *self, const struct llmsim_result
     if (r->request.output_tokens > 1) {
         llmsim_stat_add(&s->tpot, (uint64_t)llmsim_result_tpot_ns(r));
         s->itl.sum += (uint64_t)(r->end_ns - r->first_token_ns);
+    }
+    /* The gaps that decode steps do not see: from a preemption to the token of the next prefill. */
+    for (size_t i = 1; i < r->n_segments; i++) {
+        llmsim_stat_count(&s->itl, (uint64_t)r->segments[i].gap_ns, 1);
+        widen(&s->itl, r->segments[i].gap_ns);
     }
     return LLMSIM_OK;
 }

@@ -103,43 +103,58 @@ static enum llmsim_status tokens_steps(void *self, const struct llmsim_step_run 
     return LLMSIM_OK;
 }
 
-/* Rows 2 and on of a request whose token 1 came at the end of decode step `first`. */
-static void put_shared_rows(struct tokens_sink *sink, const struct llmsim_result *r)
+/* Rows of a segment's tokens 2 and on (the first of them is row `index` of the request), which came
+ * at the ends of the decode steps after `step` and share their texts with the rest of the batch. */
+static void put_shared_rows(struct tokens_sink *sink, const struct llmsim_result *r, uint32_t index,
+                            uint64_t step, uint32_t n_rows)
 {
     char prefix[MAX_ID_TEXT + 1];
     memcpy(prefix, r->id, r->id_length);
     prefix[r->id_length] = ',';
     size_t prefix_length = r->id_length + 1;
     uint64_t mask = sink->capacity - 1;
-    for (uint32_t index = 2; index < r->request.output_tokens; index++) {
-        const struct step_text *text = &sink->ring[(r->first_decode_step + index - 1) & mask];
+    for (uint32_t i = 0; i < n_rows; i++) {
+        const struct step_text *text = &sink->ring[(step + i) & mask];
         char *p = llmsim_output_room(sink->out, ROW_ROOM);
         if (prefix_length <= 16)
             memcpy(p, prefix, 16);
         else
             memcpy(p, prefix, prefix_length);
-        p = llmsim_put_u64(p + prefix_length, index);
+        p = llmsim_put_u64(p + prefix_length, index + i);
         memcpy(p, text->text, TEXT_ROOM);
         llmsim_output_advance(sink->out, p + text->length);
     }
+}
+
+/* The rows of a segment, of which the first is row `index` of the request. */
+static void put_segment(struct tokens_sink *sink, const struct llmsim_result *r, uint32_t index,
+                        const struct llmsim_token_segment *segment)
+{
+    char *p = llmsim_output_room(sink->out, 2 * ROW_ROOM);
+    p = put_row(p, r, index, segment->first_token_ns,
+                index == 0 ? llmsim_result_ttft_ns(r) : segment->gap_ns);
+    if (segment->n_tokens > 1) {
+        int64_t end_ns = sink->ring[segment->first_decode_step & (sink->capacity - 1)].end_ns;
+        p = put_row(p, r, index + 1, end_ns, end_ns - segment->first_token_ns);
+    }
+    llmsim_output_advance(sink->out, p);
+    if (segment->n_tokens > 2)
+        put_shared_rows(sink, r, index + 2, segment->first_decode_step + 1, segment->n_tokens - 2);
 }
 
 static enum llmsim_status tokens_tokens(void *self, const struct llmsim_result *r,
                                         struct llmsim_error *err)
 {
     struct tokens_sink *sink = self;
-    char *p = llmsim_output_room(sink->out, (size_t)2 * ROW_ROOM);
-    p = put_row(p, r, 0, r->first_token_ns, llmsim_result_ttft_ns(r));
-    if (r->token_ns == NULL && r->request.output_tokens > 1) {
-        int64_t second_ns = sink->ring[r->first_decode_step & (sink->capacity - 1)].end_ns;
-        p = put_row(p, r, 1, second_ns, second_ns - r->first_token_ns);
+    uint32_t index = 0;
+    for (size_t i = 0; r->token_ns == NULL && i < r->n_segments; i++) {
+        put_segment(sink, r, index, &r->segments[i]);
+        index += r->segments[i].n_tokens;
     }
-    llmsim_output_advance(sink->out, p);
-    if (r->token_ns == NULL)
-        put_shared_rows(sink, r);
-    for (uint32_t i = 1; r->token_ns != NULL && i < r->request.output_tokens; i++) {
-        p = llmsim_output_room(sink->out, ROW_ROOM);
-        p = put_row(p, r, i, r->token_ns[i], r->token_ns[i] - r->token_ns[i - 1]);
+    for (; r->token_ns != NULL && index < r->request.output_tokens; index++) {
+        int64_t before_ns = index == 0 ? r->request.arrival_ns : r->token_ns[index - 1];
+        char *p = llmsim_output_room(sink->out, ROW_ROOM);
+        p = put_row(p, r, index, r->token_ns[index], r->token_ns[index] - before_ns);
         llmsim_output_advance(sink->out, p);
     }
     return llmsim_output_check(sink->out, err);

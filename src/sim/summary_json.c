@@ -42,10 +42,11 @@ static void add_counts(struct llmsim_json_document *json, const struct llmsim_su
     llmsim_json_add_number(json, steps, "total", (double)t->n_steps);
     llmsim_json_add_number(json, steps, "with_prefill", (double)t->n_prefill_steps);
     llmsim_json_add_number(json, steps, "with_decode", (double)t->n_decode_steps);
+    llmsim_json_add_number(json, json->root, "preemptions", (double)t->n_preemptions);
     llmsim_json_add_number(json, json->root, "makespan_s", llmsim_totals_makespan_s(t));
     struct cJSON *throughput = llmsim_json_add_object(json, json->root, "throughput");
     llmsim_json_add_number(json, throughput, "requests_per_s",
-                           llmsim_totals_per_s(t, t->n_requests));
+                           llmsim_totals_per_s(t, t->n_completed));
     llmsim_json_add_number(json, throughput, "prompt_tokens_per_s",
                            llmsim_totals_per_s(t, t->prompt_tokens));
     llmsim_json_add_number(json, throughput, "output_tokens_per_s",
@@ -63,6 +64,10 @@ static void add_settings(struct llmsim_json_document *json, const struct llmsim_
                            d->config->max_num_batched_tokens);
     llmsim_json_add_number(json, settings, "long_prefill_token_threshold",
                            d->config->long_prefill_token_threshold);
+    llmsim_json_add_number(json, settings, "num_gpu_blocks", (double)d->config->num_gpu_blocks);
+    llmsim_json_add_number(json, settings, "block_size", d->config->block_size);
+    llmsim_json_add_number(json, settings, "kv_watermark_blocks",
+                           (double)d->config->kv_watermark_blocks);
     llmsim_json_add_number(json, settings, "rate_scale",
                            d->rate_scale.denominator == 0 ? 1
                                                           : (double)d->rate_scale.numerator /

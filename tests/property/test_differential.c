@@ -1,5 +1,5 @@
 /* The fast engine against the step engine: the same bytes in every file, over random cases and the
- * real traces. A case that once failed is kept in `regressions`. */
+ * real traces. */
 #include <criterion/criterion.h>
 
 #include "support/files.h"
@@ -45,13 +45,12 @@ static void expect_same(const char *step_dir, const char *fast_dir, const char *
     }
 }
 
-static void compare_case(const struct random_case *c, const char *step_dir, const char *fast_dir,
+static void compare_case(struct random_case *c, const char *step_dir, const char *fast_dir,
                          const char *what)
 {
     const char *const engines[] = {"step", "fast"};
     for (size_t i = 0; i < 2; i++) {
-        struct llmsim_array_cursor cursor = {c->requests, c->n_requests, 0};
-        struct llmsim_source source = llmsim_source_from_array(&cursor);
+        struct llmsim_source source = case_source(c);
         replay_into(i == 0 ? step_dir : fast_dir, engines[i], c->config, &source);
     }
     expect_same(step_dir, fast_dir, what);
@@ -107,7 +106,7 @@ Test(differential, long_outputs)
     remove_dir(fast_dir);
 }
 
-static void compare_trace(const char *name, const char *rate, const char *policy, uint64_t limit)
+static void compare_trace(const char *name, const char *rate, const char *policy)
 {
     char path[512];
     (void)snprintf(path, sizeof path, "%s/traces/%s", LLMSIM_TEST_SHARED_DIR, name);
@@ -122,7 +121,7 @@ static void compare_trace(const char *name, const char *rate, const char *policy
     cr_assert_eq(llmsim_cost_init_ptps(&config.cost, &llama, &a6000, 4164.15309163167, NULL),
                  LLMSIM_OK);
     for (size_t i = 0; i < 2; i++) {
-        struct llmsim_trace_options options = {.limit = limit};
+        struct llmsim_trace_options options = {0};
         struct llmsim_trace *trace;
         struct llmsim_error err;
         cr_assert_eq(llmsim_ratio_parse(rate, &options.rate_scale, &err), LLMSIM_OK);
@@ -136,19 +135,24 @@ static void compare_trace(const char *name, const char *rate, const char *policy
     remove_dir(dirs[1]);
 }
 
-Test(differential, azure_conv_overloaded)
+/* Whole traces, every policy, with short queues and in overload. */
+Test(differential, azure_conv_continuous)
 {
-    compare_trace("AzureLLMInferenceTrace_conv.csv", "1", "continuous", 3000);
-}
-Test(differential, azure_conv_short_queues)
-{
-    compare_trace("AzureLLMInferenceTrace_conv.csv", "0.25", "continuous", 4000);
+    compare_trace("AzureLLMInferenceTrace_conv.csv", "1", "continuous");
+    compare_trace("AzureLLMInferenceTrace_conv.csv", "0.15", "continuous");
 }
 Test(differential, azure_conv_static)
 {
-    compare_trace("AzureLLMInferenceTrace_conv.csv", "0.2", "static", 3000);
+    compare_trace("AzureLLMInferenceTrace_conv.csv", "1", "static");
+}
+Test(differential, azure_conv_mixed)
+{
+    compare_trace("AzureLLMInferenceTrace_conv.csv", "1", "mixed");
+    compare_trace("AzureLLMInferenceTrace_conv.csv", "0.15", "mixed");
 }
 Test(differential, azure_code)
 {
-    compare_trace("AzureLLMInferenceTrace_code.csv", "0.5", "continuous", 0);
+    compare_trace("AzureLLMInferenceTrace_code.csv", "0.5", "continuous");
+    compare_trace("AzureLLMInferenceTrace_code.csv", "1", "static");
+    compare_trace("AzureLLMInferenceTrace_code.csv", "0.5", "mixed");
 }

@@ -4,13 +4,12 @@
 #include "support/collect.h"
 #include "support/random_case.h"
 
-/* Counts are only exact in the step engine, which reads each arrival when it happens. */
 struct watch {
-    bool is_exact;
     llmsim_time now;
     uint64_t n_events;
     uint32_t max_num_seqs;
     uint64_t n_steps;
+    uint64_t num_gpu_blocks;
 };
 
 static bool watch(void *ctx, const struct llmsim_observation *o)
@@ -19,10 +18,10 @@ static bool watch(void *ctx, const struct llmsim_observation *o)
     cr_assert(o->now >= w->now, "time went back");
     cr_assert_geq(o->n_steps, w->n_steps);
     cr_assert_leq(o->n_running, w->max_num_seqs);
-    if (w->is_exact)
-        cr_assert_eq(o->n_arrived, o->n_waiting + o->n_running + o->n_ended);
-    else
-        cr_assert_eq(o->n_arrived, o->n_running + o->n_ended);
+    cr_assert_eq(o->n_arrived, o->n_waiting + o->n_running + o->n_preempted + o->n_ended);
+    cr_assert_eq(o->kv_blocks_used + o->kv_blocks_free, w->num_gpu_blocks);
+    cr_assert_leq(o->kv_blocks_used, w->num_gpu_blocks);
+    cr_assert(w->num_gpu_blocks > 0 || o->n_preempted == 0);
     w->now = o->now;
     w->n_steps = o->n_steps;
     w->n_events++;
@@ -47,11 +46,21 @@ static void check_steps(const struct collected *c, const struct llmsim_replay_co
     }
 }
 
+/* Only what has no place even alone is rejected: the final token needs none of its own. */
+static void check_rejected(const struct llmsim_result *r, const struct llmsim_replay_config *config)
+{
+    uint64_t n = r->request.output_tokens;
+    uint64_t stored = r->request.prompt_tokens + (n > 0 ? n - 1 : 0);
+    cr_assert_gt(stored, config->num_gpu_blocks * config->block_size);
+    cr_assert_gt(config->num_gpu_blocks, 0);
+}
+
 /* Each request ends once, in order of time and then id; its tokens come in order, the last of them
  * at its end; and the tokens of the requests are those of the steps. */
 static void check_requests(const struct collected *c, const struct random_case *rc)
 {
     uint64_t prompt_tokens = 0, decodes = 0, step_prompt_tokens = 0, step_decodes = 0;
+    uint64_t n_preemptions = 0;
     bool seen[CASE_MAX_REQUESTS] = {false};
     cr_assert_eq(c->n_requests, rc->n_requests);
     for (size_t i = 0; i < c->n_requests; i++) {
@@ -60,7 +69,12 @@ static void check_requests(const struct collected *c, const struct random_case *
         uint32_t n = r->request.output_tokens;
         cr_assert_not(seen[r->request.row]);
         seen[r->request.row] = true;
+        if (r->outcome == LLMSIM_OUTCOME_REJECTED_TOO_LONG) {
+            check_rejected(r, &rc->config);
+            continue;
+        }
         cr_assert_eq(r->outcome, LLMSIM_OUTCOME_COMPLETED);
+        n_preemptions += r->preemptions;
         cr_assert_geq(r->scheduled_ns, r->request.arrival_ns);
         if (i > 0)
             cr_assert_geq(r->end_ns, c->requests[i - 1].result.end_ns);
@@ -70,6 +84,9 @@ static void check_requests(const struct collected *c, const struct random_case *
             cr_assert_eq(token_ns[0], r->first_token_ns);
             cr_assert_eq(token_ns[n - 1], r->end_ns);
         }
+        if (rc->config.num_gpu_blocks > 0)
+            cr_assert_leq(r->request.prompt_tokens + (n > 0 ? n - 1 : 0),
+                          rc->config.num_gpu_blocks * rc->config.block_size);
         /* Alone it could not have been faster, but for the rounding of two times. */
         cr_assert_geq(llmsim_result_e2e_ns(r) + 1, r->unloaded_ns);
         prompt_tokens += r->request.prompt_tokens;
@@ -79,31 +96,45 @@ static void check_requests(const struct collected *c, const struct random_case *
         step_prompt_tokens += c->steps[i].shape.prefill_tokens;
         step_decodes += c->steps[i].shape.decode_seqs;
     }
-    cr_assert_eq(step_prompt_tokens, prompt_tokens);
-    cr_assert_eq(step_decodes, decodes);
+    /* A preemption has prompts processed again, and its prefill make a token in a decode's stead.
+     */
+    if (n_preemptions == 0) {
+        cr_assert_eq(step_prompt_tokens, prompt_tokens);
+        cr_assert_eq(step_decodes, decodes);
+    }
+    cr_assert_geq(step_prompt_tokens, prompt_tokens);
+    cr_assert_leq(step_decodes, decodes);
+    cr_assert_leq(decodes - step_decodes, n_preemptions);
+    cr_assert_eq(c->totals.n_preemptions, n_preemptions);
     cr_assert_eq(c->totals.prompt_tokens, prompt_tokens);
     cr_assert_eq(c->totals.n_requests, rc->n_requests);
 }
 
 static void check_engine(const char *engine)
 {
+    uint64_t n_preemptions = 0, n_rejected = 0;
     for (uint64_t seed = 1; seed <= case_count(3000); seed++) {
         struct random_case rc;
         struct collected c;
         struct llmsim_error err;
         case_make(&rc, seed);
-        struct watch w = {.is_exact = strcmp(engine, "step") == 0,
-                          .max_num_seqs = rc.config.max_num_seqs};
+        struct watch w = {.max_num_seqs = rc.config.max_num_seqs,
+                          .num_gpu_blocks = rc.config.num_gpu_blocks};
         rc.config.engine = engine;
         rc.config.observe = watch;
         rc.config.observe_ctx = &w;
-        cr_assert_eq(collect_run(&rc.config, rc.requests, rc.n_requests, &c, &err), LLMSIM_OK,
+        cr_assert_eq(collect_source(&rc.config, case_source(&rc), &c, &err), LLMSIM_OK,
                      "seed %llu: %s", (unsigned long long)seed, err.message);
-        cr_assert(rc.n_requests == 0 || w.n_events > 0);
+        cr_assert(c.totals.n_completed == 0 || w.n_events > 0);
         check_steps(&c, &rc.config);
         check_requests(&c, &rc);
+        n_preemptions += c.totals.n_preemptions;
+        n_rejected += c.totals.n_requests - c.totals.n_completed;
         collected_fini(&c);
     }
+    /* The cases would be worth little without these. */
+    cr_assert_gt(n_preemptions, 100);
+    cr_assert_gt(n_rejected, 100);
 }
 
 Test(invariants, step_engine)

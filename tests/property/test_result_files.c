@@ -137,10 +137,12 @@ Test(result_files, random)
         /* Steps of no length would let two requests end at one time out of the order of ids. */
         c.config.cost.decode_any_batch.base += LLMSIM_TIME_ONE_NS;
         c.config.cost.prefill_per_token += (uint64_t)LLMSIM_TIME_ONE_NS;
-        for (size_t i = 0; i < c.n_requests; i++)
+        c.config.num_gpu_blocks = 0; /* all are completed, without preemption */
+        for (size_t i = 0; i < c.n_requests; i++) {
             c.requests[i].prompt_tokens++;
-        struct llmsim_array_cursor cursor = {c.requests, c.n_requests, 0};
-        struct llmsim_source source = llmsim_source_from_array(&cursor);
+            c.requests[i].id = LLMSIM_NO_ID;
+        }
+        struct llmsim_source source = case_source(&c);
         replay_into(dir, &c.config, &source);
         cr_assert_eq(check_files(dir), c.n_requests);
     }

@@ -84,13 +84,15 @@ static inline enum llmsim_status collect_request(void *self, const struct llmsim
     *r = (struct collected_request){.result = *result};
     memcpy(r->id, result->id, result->id_length);
     r->token_ns = calloc(n + 1, sizeof *r->token_ns);
-    for (uint32_t i = 0; i < n; i++) {
-        if (result->token_ns != NULL)
-            r->token_ns[i] = result->token_ns[i];
-        else
-            r->token_ns[i] = i == 0 ? result->first_token_ns
-                                    : c->decode_end_ns[result->first_decode_step + i - 1];
+    uint32_t index = 0;
+    for (size_t i = 0; result->token_ns == NULL && i < result->n_segments; i++) {
+        const struct llmsim_token_segment *segment = &result->segments[i];
+        for (uint32_t j = 0; j < segment->n_tokens && index < n; j++)
+            r->token_ns[index++] = j == 0 ? segment->first_token_ns
+                                          : c->decode_end_ns[segment->first_decode_step + j - 1];
     }
+    for (; result->token_ns != NULL && index < n; index++)
+        r->token_ns[index] = result->token_ns[index];
     return LLMSIM_OK;
 }
 
@@ -115,15 +117,21 @@ static inline void collected_fini(struct collected *c)
     *c = (struct collected){0};
 }
 
+static inline enum llmsim_status collect_source(const struct llmsim_replay_config *config,
+                                                struct llmsim_source source, struct collected *c,
+                                                struct llmsim_error *err)
+{
+    struct llmsim_sink sink = {&collect_ops, c};
+    *c = (struct collected){0};
+    return llmsim_replay(config, &source, &sink, 1, err);
+}
+
 static inline enum llmsim_status collect_run(const struct llmsim_replay_config *config,
                                              const struct llmsim_request *requests, size_t n,
                                              struct collected *c, struct llmsim_error *err)
 {
     struct llmsim_array_cursor cursor = {requests, n, 0};
-    struct llmsim_source source = llmsim_source_from_array(&cursor);
-    struct llmsim_sink sink = {&collect_ops, c};
-    *c = (struct collected){0};
-    return llmsim_replay(config, &source, &sink, 1, err);
+    return collect_source(config, llmsim_source_from_array(&cursor), c, err);
 }
 
 /* The request of a trace row; NULL if it did not end. */

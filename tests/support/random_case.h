@@ -3,14 +3,22 @@
 #ifndef LLMSIM_TESTS_RANDOM_CASE_H
 #define LLMSIM_TESTS_RANDOM_CASE_H
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "llmsim/llmsim.h"
 
-#define CASE_MAX_REQUESTS 80
+#define CASE_MAX_REQUESTS 800
 
+/* Its own source, so that requests can have ids: handle i stands for ids[i - 1]. */
 struct random_case {
     struct llmsim_replay_config config;
     struct llmsim_request requests[CASE_MAX_REQUESTS];
+    char ids[CASE_MAX_REQUESTS][16];
+    uint8_t n_references[CASE_MAX_REQUESTS]; /* of each id: 1 from read to release */
     size_t n_requests;
+    size_t next;
 };
 
 static inline uint64_t case_random(uint64_t *state, uint64_t below)
@@ -37,6 +45,52 @@ static inline struct llmsim_cost case_cost(uint64_t *state, bool is_round)
     };
 }
 
+static inline enum llmsim_status case_read(void *self, struct llmsim_request *requests,
+                                           size_t capacity, size_t *n, struct llmsim_error *err)
+{
+    struct random_case *c = self;
+    (void)err;
+    for (*n = 0; *n < capacity && c->next < c->n_requests; c->next++) {
+        requests[(*n)++] = c->requests[c->next];
+        c->n_references[c->next]++;
+    }
+    return LLMSIM_OK;
+}
+
+static inline const char *case_id_text(const void *self, uint32_t id, size_t *length)
+{
+    const struct random_case *c = self;
+    if (c->n_references[id - 1] != 1)
+        abort(); /* asked after its release */
+    *length = strlen(c->ids[id - 1]);
+    return c->ids[id - 1];
+}
+
+static inline void case_release(void *self, uint32_t id)
+{
+    ((struct random_case *)self)->n_references[id - 1]--;
+}
+
+static inline struct llmsim_source case_source(struct random_case *c)
+{
+    c->next = 0;
+    memset(c->n_references, 0, sizeof c->n_references);
+    return (struct llmsim_source){c, case_read, case_id_text, case_release};
+}
+
+/* Numbers with and without leading zeros, texts, and some of both twice. */
+static inline void case_make_ids(struct random_case *c, uint64_t *state)
+{
+    for (size_t i = 0; i < c->n_requests; i++) {
+        c->requests[i].id = (uint32_t)i + 1;
+        (void)snprintf(c->ids[i], sizeof c->ids[i],
+                       case_random(state, 3) == 0   ? "%llu"
+                       : case_random(state, 2) == 0 ? "%04llu"
+                                                    : "%llux",
+                       (unsigned long long)case_random(state, 2 * c->n_requests));
+    }
+}
+
 static inline void case_make(struct random_case *c, uint64_t seed)
 {
     static const char *const policies[] = {"continuous", "static", "mixed"};
@@ -48,9 +102,16 @@ static inline void case_make(struct random_case *c, uint64_t seed)
         .max_num_seqs = 1 + (uint32_t)case_random(&state, 1 + case_random(&state, 12)),
         .max_num_batched_tokens = 1 + (uint32_t)case_random(&state, 1 + case_random(&state, 600)),
     };
+    if (case_random(&state, 2) == 0) {
+        c->config.block_size = 1 + (uint32_t)case_random(&state, 1 + case_random(&state, 20));
+        c->config.num_gpu_blocks =
+            1 + case_random(&state, 2000) / (c->config.block_size * (1 + case_random(&state, 4)));
+        c->config.kv_watermark_blocks = case_random(&state, 1 + c->config.num_gpu_blocks / 10);
+    }
     if (case_random(&state, 4) == 0)
         c->config.long_prefill_token_threshold = 1 + (uint32_t)case_random(&state, 100);
-    c->n_requests = case_random(&state, CASE_MAX_REQUESTS + 1);
+    /* As a rule few, because small cases show as much in less time. */
+    c->n_requests = case_random(&state, case_random(&state, 50) == 0 ? CASE_MAX_REQUESTS + 1 : 80);
     uint64_t gap_us = 1 + case_random(&state, 4000);
     uint32_t max_prompt = 1 + (uint32_t)case_random(&state, 300);
     uint32_t max_output = 1 + (uint32_t)case_random(&state, 60);
@@ -66,6 +127,8 @@ static inline void case_make(struct random_case *c, uint64_t seed)
             .output_tokens = (uint32_t)case_random(&state, max_output),
         };
     }
+    if (case_random(&state, 2) == 0)
+        case_make_ids(c, &state);
 }
 
 /* How many cases to try: many more with LLMSIM_LONG in the environment, fewer in the builds with

@@ -1,7 +1,10 @@
 /* The packing and unpacking threads: data through both, readers that leave early, writers that
  * meet a full disk, a producer that never says another word. For ThreadSanitizer and for ASan. */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/time.h>
 
 #include "input.h"
 #include "output.h"
@@ -82,6 +85,28 @@ static void abandon(const char *path)
     llmsim_output_close(&out);
 }
 
+static void ignore_alarm(int signal_number)
+{
+    (void)signal_number;
+}
+
+/* A signal ends the wait, as it ends a read. */
+static void read_until_interrupted(struct llmsim_input *in)
+{
+    struct sigaction action = {.sa_handler = ignore_alarm}, before;
+    struct itimerval often = {{0, 10000}, {0, 10000}}, never = {0};
+    enum llmsim_status status = LLMSIM_OK;
+    char bytes[5000];
+    size_t n = 1;
+    require(sigaction(SIGALRM, &action, &before) == 0, "handler");
+    require(setitimer(ITIMER_REAL, &often, NULL) == 0, "timer");
+    while (status == LLMSIM_OK && n > 0)
+        status = llmsim_input_read(in, bytes, sizeof bytes, &n, NULL);
+    require(setitimer(ITIMER_REAL, &never, NULL) == 0, "timer off");
+    require(sigaction(SIGALRM, &before, NULL) == 0, "no handler");
+    require(status == LLMSIM_INTERRUPTED, "a signal ends the wait");
+}
+
 /* The thread waits in read; close has to wake it. */
 static void silent_pipe(const char *packed_path)
 {
@@ -95,6 +120,7 @@ static void silent_pipe(const char *packed_path)
     require(write(writer, packed, 30000) == 30000, "write");
     require(llmsim_input_open(fifo, &in, NULL) == LLMSIM_OK, "open the fifo");
     (void)unlink(fifo);
+    read_until_interrupted(in);
     llmsim_input_close(in);
     (void)close(writer);
     free(packed);

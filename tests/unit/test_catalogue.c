@@ -63,6 +63,15 @@ Test(catalogue, a_named_directory_is_the_one_or_an_error)
     cr_expect_eq(llmsim_catalogue_find_dir(scratch, small, sizeof small, NULL), LLMSIM_USAGE);
 }
 
+Test(catalogue, an_empty_variable_names_none)
+{
+    char unset[256], empty[256];
+    cr_assert_eq(llmsim_catalogue_find_dir(NULL, unset, sizeof unset, &err), LLMSIM_OK);
+    cr_assert_eq(setenv("LLMSIM_DATA", "", 1), 0);
+    cr_assert_eq(llmsim_catalogue_find_dir(NULL, empty, sizeof empty, &err), LLMSIM_OK);
+    cr_expect_str_eq(empty, unset);
+}
+
 Test(catalogue, the_environment_names_a_directory)
 {
     char path[256];

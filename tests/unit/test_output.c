@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "input.h"
@@ -272,4 +273,66 @@ Test(output, standard_output)
     int status;
     cr_assert(waitpid(child, &status, 0) == child && status == 0, "status %d", status);
     expect_bytes(path, "hello again", 11);
+}
+
+/* A file that gets stdout's number is a file all the same, and is closed. */
+Test(output, without_a_standard_output)
+{
+    (void)fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        struct llmsim_output out;
+        (void)close(STDOUT_FILENO);
+        if (llmsim_output_open(&out, path, LLMSIM_COMPRESS_NONE, NULL) != LLMSIM_OK)
+            _exit(1);
+        llmsim_output_text(&out, "hello");
+        if (out.fd != STDOUT_FILENO || llmsim_output_commit(&out, NULL) != LLMSIM_OK)
+            _exit(2);
+        llmsim_output_close(&out);
+        _exit(write(STDOUT_FILENO, "again", 5) == -1 ? 0 : 3);
+    }
+    int status;
+    cr_assert(waitpid(child, &status, 0) == child && status == 0, "status %d", status);
+    expect_bytes(path, "hello", 5);
+}
+
+/* Also where a process of the same id, in another container or before it was killed, has made it.
+ */
+Test(output, a_temporary_name_that_is_taken)
+{
+    char taken[300];
+    struct llmsim_output out;
+    (void)snprintf(taken, sizeof taken, "%s.tmp.%ld", path, (long)getpid());
+    write_file(taken, "theirs", 6);
+    cr_assert(llmsim_output_open(&out, path, LLMSIM_COMPRESS_NONE, NULL) == LLMSIM_OK);
+    llmsim_output_text(&out, "ours");
+    cr_expect(llmsim_output_commit(&out, NULL) == LLMSIM_OK);
+    llmsim_output_close(&out);
+    expect_bytes(path, "ours", 4);
+    expect_bytes(taken, "theirs", 6);
+    (void)unlink(taken);
+}
+
+Test(output, is_at)
+{
+    char other[256], detour[256], link[256];
+    struct llmsim_output out, second;
+    (void)snprintf(other, sizeof other, "%s/other.csv", dir);
+    (void)snprintf(detour, sizeof detour, "%s/../%s/./out.csv", dir, strrchr(dir, '/') + 1);
+    (void)snprintf(link, sizeof link, "%s/link", dir);
+    write_file(path, "", 0);
+    cr_assert(symlink(path, link) == 0);
+    cr_assert(llmsim_output_open(&out, path, LLMSIM_COMPRESS_NONE, NULL) == LLMSIM_OK);
+    cr_assert(llmsim_output_open(&second, other, LLMSIM_COMPRESS_NONE, NULL) == LLMSIM_OK);
+    cr_expect(llmsim_output_is_at(&out, path));
+    cr_expect(llmsim_output_is_at(&out, detour));
+    cr_expect(llmsim_output_is_at(&out, link));
+    cr_expect(!llmsim_output_is_at(&out, other));
+    cr_expect(!llmsim_output_is_at(&second, path));
+    llmsim_output_close(&second);
+    llmsim_output_close(&out);
+    cr_assert(llmsim_output_open(&out, "/dev/null", LLMSIM_COMPRESS_NONE, NULL) == LLMSIM_OK);
+    cr_expect(!llmsim_output_is_at(&out, "/dev/null"), "it is not renamed");
+    llmsim_output_close(&out);
+    (void)unlink(link);
 }

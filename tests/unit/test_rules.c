@@ -15,11 +15,14 @@ struct row {
     int64_t scheduled_ms;
     int64_t token_ms[6]; /* output of them */
     int64_t end_ms;
+    uint32_t preemptions;
 };
 
 struct rule {
     const char *policy;
     uint32_t max_num_seqs, max_num_batched_tokens, long_prefill_token_threshold;
+    uint64_t num_gpu_blocks, kv_watermark_blocks;
+    uint32_t block_size;
     size_t n_rows, n_steps;
     struct row rows[MAX_ROWS];
     uint64_t order[MAX_ROWS]; /* rows in order of completion */
@@ -32,6 +35,7 @@ static void check_row(const struct row *row, const struct collected_request *got
     cr_assert_eq(r->outcome, LLMSIM_OUTCOME_COMPLETED);
     cr_assert_eq(r->scheduled_ns, row->scheduled_ms * MS, "%s: row %llu scheduled at %lld", engine,
                  (unsigned long long)r->request.row, (long long)r->scheduled_ns);
+    cr_assert_eq(r->preemptions, row->preemptions);
     cr_assert_eq(r->end_ns, row->end_ms * MS, "%s: row %llu ends at %lld", engine,
                  (unsigned long long)r->request.row, (long long)r->end_ns);
     for (uint32_t i = 0; i < row->output; i++)
@@ -59,6 +63,9 @@ static void check(const struct rule *rule)
             .max_num_batched_tokens =
                 rule->max_num_batched_tokens != 0 ? rule->max_num_batched_tokens : 8192,
             .long_prefill_token_threshold = rule->long_prefill_token_threshold,
+            .num_gpu_blocks = rule->num_gpu_blocks,
+            .kv_watermark_blocks = rule->kv_watermark_blocks,
+            .block_size = rule->block_size,
         };
         struct collected c;
         struct llmsim_error err;
@@ -287,6 +294,85 @@ Test(rules, mixed_budget_used_up_by_decodes)
         .n_steps = 3,
         .rows = {{0, 1, 3, 0, {2, 16, 30}, 30}, {0, 1, 2, 0, {2, 16}, 16}, {0, 1, 1, 16, {30}, 30}},
         .order = {1, 0, 2}});
+}
+
+/* KV memory: 4 blocks of 4 tokens; each prompt of 7 takes 2. The first decode step (10 + 8 + 8, to
+ * 40) fills all four; the next one wants two more and there is none, so row 1, admitted last, is
+ * preempted. Row 0 goes on alone, 10 + 9 = 19, to 59, which is its end. Row 1 is processed again:
+ * its prompt of 7 and the 2 tokens that it had made, 9 ms, to 68, which gives its third token; then
+ * 10 + 10, to 88. */
+Test(rules, preemption_by_recomputation)
+{
+    check(&(struct rule){
+        .num_gpu_blocks = 4,
+        .block_size = 4,
+        .n_rows = 2,
+        .n_steps = 5,
+        .rows = {{0, 7, 3, 0, {14, 40, 59}, 59, 0}, {0, 7, 4, 0, {14, 40, 68, 88}, 88, 1}},
+        .order = {0, 1}});
+}
+
+/* The final token needs no place: a prompt of 4 and 5 output tokens fill 2 blocks of 4 exactly. */
+Test(rules, the_final_token_needs_no_block)
+{
+    check(&(struct rule){.num_gpu_blocks = 2,
+                         .block_size = 4,
+                         .n_rows = 1,
+                         .n_steps = 5,
+                         .rows = {{0, 4, 5, 0, {4, 19, 35, 52, 70}, 70}},
+                         .order = {0}});
+}
+
+/* Admission waits for blocks: the prompt of row 1 needs 2 of the 3, of which row 0 has 2 until it
+ * ends with its second token, 6 + 10 + 7 = 23. */
+Test(rules, admission_waits_for_blocks)
+{
+    check(&(struct rule){.num_gpu_blocks = 3,
+                         .block_size = 4,
+                         .n_rows = 2,
+                         .n_steps = 3,
+                         .rows = {{0, 6, 2, 0, {6, 23}, 23}, {0, 5, 1, 23, {28}, 28}},
+                         .order = {0, 1}});
+}
+
+/* The watermark holds a block back from everybody but the first: without it row 1 would share the
+ * prefill of row 0. */
+Test(rules, watermark)
+{
+    check(&(struct rule){.num_gpu_blocks = 2,
+                         .kv_watermark_blocks = 1,
+                         .block_size = 4,
+                         .n_rows = 2,
+                         .n_steps = 2,
+                         .rows = {{0, 4, 1, 0, {4}, 4}, {0, 4, 1, 4, {8}, 8}},
+                         .order = {0, 1}});
+}
+
+/* A prompt or an output that could never fit is rejected, counted, and does not stop the queue. */
+Test(rules, a_request_that_can_never_fit_is_rejected)
+{
+    static const struct llmsim_request requests[] = {
+        {.row = 0, .prompt_tokens = 9, .output_tokens = 1},
+        {.row = 1, .prompt_tokens = 4, .output_tokens = 6},
+        {.row = 2, .prompt_tokens = 4, .output_tokens = 1},
+    };
+    static const char *const engines[] = {"step", "fast"};
+    for (size_t e = 0; e < 2; e++) {
+        struct llmsim_replay_config config = {.cost = easy_cost(),
+                                              .engine = engines[e],
+                                              .max_num_seqs = 8,
+                                              .max_num_batched_tokens = 100,
+                                              .num_gpu_blocks = 2,
+                                              .block_size = 4};
+        struct collected c;
+        cr_assert_eq(collect_run(&config, requests, 3, &c, NULL), LLMSIM_OK);
+        cr_assert_eq(c.n_requests, 3);
+        cr_assert_eq(collected_row(&c, 0)->result.outcome, LLMSIM_OUTCOME_REJECTED_TOO_LONG);
+        cr_assert_eq(collected_row(&c, 1)->result.outcome, LLMSIM_OUTCOME_REJECTED_TOO_LONG);
+        cr_assert_eq(collected_row(&c, 2)->result.outcome, LLMSIM_OUTCOME_COMPLETED);
+        cr_assert_eq(c.totals.n_completed, 1);
+        collected_fini(&c);
+    }
 }
 
 /* An empty prompt takes no time to prefill: a step of length 0 must not stop the clock for good. */
