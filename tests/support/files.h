@@ -1,4 +1,4 @@
-/* files.h: a scratch directory, and files as texts. */
+/* files.h: files for tests: a scratch directory, single files, their bytes. */
 #ifndef LLMSIM_TESTS_FILES_H
 #define LLMSIM_TESTS_FILES_H
 
@@ -27,14 +27,11 @@ static inline void remove_dir(char *path)
     free(path);
 }
 
-/* DIR/NAME whole, NUL-terminated; NULL if it is not there. The caller frees it. */
-static inline char *read_text(const char *dir, const char *name, size_t *length)
+/* A whole file, NUL-terminated, to be freed; NULL: there is none. */
+static inline char *read_file(const char *path, size_t *length)
 {
-    char path[512];
-    (void)snprintf(path, sizeof path, "%s/%s", dir, name);
-    if (length != NULL)
-        *length = 0;
     FILE *f = fopen(path, "rb");
+    *length = 0;
     if (f == NULL)
         return NULL;
     size_t used = 0, capacity = 1 << 16;
@@ -48,19 +45,49 @@ static inline char *read_text(const char *dir, const char *name, size_t *length)
         abort();
     (void)fclose(f);
     text[used] = '\0';
-    if (length != NULL)
-        *length = used;
+    *length = used;
     return text;
 }
 
-/* Make DIR/NAME of `length` bytes. */
+static inline void write_file(const char *path, const void *bytes, size_t length)
+{
+    FILE *f = fopen(path, "wb");
+    if (f == NULL || fwrite(bytes, 1, length, f) != length || fclose(f) != 0)
+        abort();
+}
+
+/* A new file with these bytes. */
+static inline char *temp_file(const void *bytes, size_t length)
+{
+    char *path = strdup("/tmp/llmsim-test-XXXXXX");
+    int fd = path != NULL ? mkstemp(path) : -1;
+    if (fd < 0)
+        abort();
+    (void)close(fd);
+    write_file(path, bytes, length);
+    return path;
+}
+
+static inline void remove_temp(char *path)
+{
+    (void)remove(path);
+    free(path);
+}
+
+/* The same for DIR/NAME; length may be NULL. */
+static inline char *read_text(const char *dir, const char *name, size_t *length)
+{
+    char path[512];
+    size_t unused;
+    (void)snprintf(path, sizeof path, "%s/%s", dir, name);
+    return read_file(path, length != NULL ? length : &unused);
+}
+
 static inline void write_bytes(const char *dir, const char *name, const char *bytes, size_t length)
 {
     char path[512];
     (void)snprintf(path, sizeof path, "%s/%s", dir, name);
-    FILE *f = fopen(path, "wb");
-    if (f == NULL || fwrite(bytes, 1, length, f) != length || fclose(f) != 0)
-        abort();
+    write_file(path, bytes, length);
 }
 
 static inline void write_text(const char *dir, const char *name, const char *text)

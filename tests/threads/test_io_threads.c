@@ -3,11 +3,12 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 
 #include "input.h"
 #include "output.h"
-#include "temp_files.h"
+#include "support/files.h"
 
 static void require(bool good, const char *what)
 {

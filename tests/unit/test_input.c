@@ -6,7 +6,7 @@
 #include <zstd.h>
 
 #include "input.h"
-#include "temp_files.h"
+#include "support/files.h"
 
 /* All of it, in reads of `piece` bytes; to be freed. */
 static char *read_input(const char *path, size_t piece, size_t *n_all)

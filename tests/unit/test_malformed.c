@@ -3,7 +3,7 @@
 #include <dirent.h>
 
 #include "llmsim/trace.h"
-#include "temp_files.h"
+#include "support/files.h"
 
 static enum llmsim_status skip(void *ctx, const struct llmsim_trace_reject *reject,
                                struct llmsim_error *err)

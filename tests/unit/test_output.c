@@ -3,18 +3,19 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "input.h"
 #include "output.h"
-#include "temp_files.h"
+#include "support/files.h"
 
 static char *dir;
 static char path[256];
 
 static void setup(void)
 {
-    dir = temp_dir();
+    dir = scratch_dir();
     (void)snprintf(path, sizeof path, "%s/out.csv", dir);
     (void)signal(SIGPIPE, SIG_IGN);
 }

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "llmsim/trace.h"
-#include "temp_files.h"
+#include "support/files.h"
 
 #define NATIVE "arrival_s,prompt_tokens,output_tokens\n"
 #define AZURE "TIMESTAMP,ContextTokens,GeneratedTokens\n"

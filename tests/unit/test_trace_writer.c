@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "llmsim/trace.h"
-#include "temp_files.h"
+#include "support/files.h"
 
 #define DAY_NS (INT64_C(86400) * 1000000000)
 
