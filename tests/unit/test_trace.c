@@ -49,7 +49,7 @@ static void read_options(const char *text, const struct llmsim_trace_options *op
     llmsim_trace_close(trace);
 }
 
-static void read_text(const char *text, struct reading *r)
+static void read_requests_of(const char *text, struct reading *r)
 {
     read_options(text, &(struct llmsim_trace_options){0}, r);
     cr_assert(r->status == LLMSIM_OK, "%s", r->err.message);
@@ -68,7 +68,7 @@ static void expect_request(const struct reading *r, size_t i, int64_t arrival_ns
 Test(trace, native)
 {
     struct reading r;
-    read_text(NATIVE "0.5,100,20\n1.25,7,0\n", &r);
+    read_requests_of(NATIVE "0.5,100,20\n1.25,7,0\n", &r);
     cr_expect(r.n == 2);
     expect_request(&r, 0, 500000000, 100, 20);
     expect_request(&r, 1, 1250000000, 7, 0);
@@ -83,8 +83,8 @@ Test(trace, native)
 Test(trace, azure_counts_from_its_first_row)
 {
     struct reading r;
-    read_text(AZURE "2023-11-16 23:59:59.9999999,374,44\r\n2023-11-17 00:00:00.0000001,396,109",
-              &r);
+    read_requests_of(
+        AZURE "2023-11-16 23:59:59.9999999,374,44\r\n2023-11-17 00:00:00.0000001,396,109", &r);
     cr_expect(r.n == 2);
     expect_request(&r, 0, 0, 374, 44);
     expect_request(&r, 1, 200, 396, 109);
@@ -95,9 +95,9 @@ Test(trace, azure_counts_from_its_first_row)
 Test(trace, zones_count)
 {
     struct reading r;
-    read_text(AZURE "2023-11-17 00:30:00+01:00,1,2\n2023-11-16T23:30:01Z,1,2\n"
-                    "2023-11-16 23:30:02,1,2\n2023-11-16 18:00:03-05:30,1,2\n",
-              &r);
+    read_requests_of(AZURE "2023-11-17 00:30:00+01:00,1,2\n2023-11-16T23:30:01Z,1,2\n"
+                           "2023-11-16 23:30:02,1,2\n2023-11-16 18:00:03-05:30,1,2\n",
+                     &r);
     cr_expect(r.n == 4);
     for (size_t i = 0; i < 4; i++)
         expect_request(&r, i, (int64_t)i * 1000000000, 1, 2);
@@ -106,7 +106,8 @@ Test(trace, zones_count)
 Test(trace, columns_in_any_order_with_others_between)
 {
     struct reading r;
-    read_text("model,output_tokens,user,arrival_s,prompt_tokens\nx,3,\"a,b\",1,2\n,6,,4,5\n", &r);
+    read_requests_of("model,output_tokens,user,arrival_s,prompt_tokens\nx,3,\"a,b\",1,2\n,6,,4,5\n",
+                     &r);
     cr_expect(r.n == 2);
     expect_request(&r, 0, 1000000000, 2, 3);
     expect_request(&r, 1, 4000000000, 5, 6);
@@ -131,9 +132,9 @@ Test(trace, unused_columns_are_named)
 Test(trace, spreadsheets)
 {
     struct reading r;
-    read_text("\xEF\xBB\xBF\"arrival_s\", prompt_tokens ,output_tokens\r\n\r\n"
-              " 1 ,\t2\t, \"3\" \r\n   \r\n\"4\",5,6",
-              &r);
+    read_requests_of("\xEF\xBB\xBF\"arrival_s\", prompt_tokens ,output_tokens\r\n\r\n"
+                     " 1 ,\t2\t, \"3\" \r\n   \r\n\"4\",5,6",
+                     &r);
     cr_expect(r.n == 2);
     expect_request(&r, 0, 1000000000, 2, 3);
     expect_request(&r, 1, 4000000000, 5, 6);
@@ -142,14 +143,14 @@ Test(trace, spreadsheets)
 Test(trace, blank_lines_before_the_header)
 {
     struct reading r;
-    read_text("\n\r\n" NATIVE "1,2,3\n", &r);
+    read_requests_of("\n\r\n" NATIVE "1,2,3\n", &r);
     cr_expect(r.n == 1);
 }
 
 Test(trace, a_header_alone_is_a_trace_of_no_requests)
 {
     struct reading r;
-    read_text(NATIVE, &r);
+    read_requests_of(NATIVE, &r);
     cr_expect(r.n == 0 && r.trace.rows == 0);
     /* sha256sum of that line */
     cr_expect(strlen(r.trace.sha256) == 64);
@@ -158,18 +159,18 @@ Test(trace, a_header_alone_is_a_trace_of_no_requests)
 Test(trace, equal_arrivals_are_fine)
 {
     struct reading r;
-    read_text(NATIVE "1,1,1\n1,2,2\n1,3,3\n", &r);
+    read_requests_of(NATIVE "1,1,1\n1,2,2\n1,3,3\n", &r);
     cr_expect(r.n == 3);
 }
 
 Test(trace, ids_are_kept_and_quoted)
 {
     struct reading r;
-    read_text("request_id,arrival_s,prompt_tokens,output_tokens\n"
-              "abc-1,0,1,2\n\"a,b\",0,1,2\n\"say \"\"hi\"\"\",0,1,2\n two words ,0,1,2\n"
-              "\" edge\",0,1,2\n7,0,1,2\n"
-              "123456789012345678901234567890123456789012345678901234567890123,0,1,2\n",
-              &r);
+    read_requests_of("request_id,arrival_s,prompt_tokens,output_tokens\n"
+                     "abc-1,0,1,2\n\"a,b\",0,1,2\n\"say \"\"hi\"\"\",0,1,2\n two words ,0,1,2\n"
+                     "\" edge\",0,1,2\n7,0,1,2\n"
+                     "123456789012345678901234567890123456789012345678901234567890123,0,1,2\n",
+                     &r);
     cr_expect(r.n == 7);
     cr_expect(r.trace.has_request_ids);
     cr_expect_str_eq(r.ids[0], "abc-1");
@@ -331,7 +332,7 @@ Test(trace, limit)
     read_options(NATIVE "1,1,1\n2,2,2\n3,3,3\n", &options, &r);
     cr_expect(r.status == LLMSIM_OK && r.n == 2 && r.trace.rows == 2);
     struct reading two;
-    read_text(NATIVE "1,1,1\n2,2,2\n", &two);
+    read_requests_of(NATIVE "1,1,1\n2,2,2\n", &two);
     cr_expect_str_eq(r.trace.sha256, two.trace.sha256);
     cr_expect_str_eq(two.trace.sha256,
                      "c9afd0fd96f474aae73bdbf8fb0f397de112a7ea785e0d205e34128649862722");
