@@ -90,6 +90,7 @@ struct llmsim_result {
     int64_t first_token_ns; /* of no meaning without output tokens */
     int64_t end_ns;
     int64_t unloaded_ns;
+    int64_t decode_ns; /* its decode steps, each at what it would take without prompts beside it */
     /* Its tokens; without output there is one segment of 0 tokens. Times of all of them are in
      * token_ns too, if that is not NULL; the segments' decode steps then have no meaning. */
     const struct llmsim_token_segment *segments;
@@ -125,6 +126,29 @@ static inline uint64_t llmsim_result_slowdown_millionths(const struct llmsim_res
     if (r->unloaded_ns <= 0)
         return 1000000;
     return (uint64_t)((double)llmsim_result_e2e_ns(r) / (double)r->unloaded_ns * 1e6 + 0.5);
+}
+
+/* Where a completed request's E2E went; the five add up to it. */
+struct llmsim_attribution {
+    int64_t wait_ns;         /* arrival to its first step */
+    int64_t prefill_ns;      /* its first step to its first token, or to its end without output */
+    int64_t decode_ns;       /* its decode steps, without what prompts beside them add */
+    int64_t interference_ns; /* its decodes stood still, or were slowed, for others' prompts */
+    int64_t preempted_ns;    /* from the last token before a preemption to the next */
+};
+
+static inline struct llmsim_attribution llmsim_result_attribution(const struct llmsim_result *r)
+{
+    struct llmsim_attribution a = {.wait_ns = llmsim_result_queue_ns(r)};
+    int64_t first_ns = r->request.output_tokens > 0 ? r->first_token_ns : r->end_ns;
+    a.prefill_ns = first_ns - r->scheduled_ns;
+    for (size_t i = 1; i < r->n_segments; i++)
+        a.preempted_ns += r->segments[i].gap_ns;
+    /* The sum of true durations, rounded, can pass that of the printed ones by 1 ns. */
+    int64_t rest_ns = r->end_ns - first_ns - a.preempted_ns;
+    a.decode_ns = r->decode_ns < rest_ns ? r->decode_ns : rest_ns;
+    a.interference_ns = rest_ns - a.decode_ns;
+    return a;
 }
 
 /* What a sink may ask of the running engine. */

@@ -20,6 +20,7 @@ struct history {
     uint32_t n_preemptions;
     uint32_t n_segments;
     int64_t last_token_ns;                  /* of the last segment */
+    llmsim_time decode_time;                /* of all segments */
     struct llmsim_token_segment segments[]; /* room for one more than there are */
 };
 
@@ -40,6 +41,7 @@ struct slot {
     uint32_t tokens_at_start; /* made by then, that of the prefill included */
     uint32_t next;            /* in its bucket of the wheel */
     uint64_t admission;
+    llmsim_time decode_time_at_start;
     struct history *history; /* NULL: never preempted */
     bool is_running;
 };
@@ -59,6 +61,7 @@ struct fast_engine {
     uint32_t n_preempted;
     llmsim_time now;
     uint64_t decode_step;    /* decode steps done */
+    llmsim_time decode_time; /* of them, each as if no prompt had been beside it */
     uint64_t context_tokens; /* that the next decode step would read */
     llmsim_time previous_decode_end;
     struct llmsim_gap *gaps; /* prefill steps since the last decode step */
@@ -122,6 +125,7 @@ static void put_ended(struct fast_engine *e, const struct slot *slot, size_t i)
     r->first_token_ns = slot->first_token_ns;
     r->end_ns = llmsim_time_to_ns(e->now);
     r->token_ns = NULL;
+    llmsim_time decode_time = e->decode_time - slot->decode_time_at_start;
     r->preemptions = 0;
     r->n_segments = 1;
     r->segments = segment;
@@ -131,7 +135,9 @@ static void put_ended(struct fast_engine *e, const struct slot *slot, size_t i)
         r->segments = history->segments;
         segment = &history->segments[history->n_segments];
         segment->gap_ns = slot->first_token_ns - history->last_token_ns;
+        decode_time += history->decode_time;
     }
+    r->decode_ns = llmsim_time_to_ns(decode_time);
     segment->first_token_ns = slot->first_token_ns;
     segment->first_decode_step = slot->first_decode_step;
     segment->n_tokens = slot->request.output_tokens - (slot->tokens_at_start - 1);
@@ -323,6 +329,7 @@ static enum llmsim_status preempt_slot(struct fast_engine *e, uint32_t index)
     };
     history->last_token_ns =
         n_steps > 0 ? llmsim_time_to_ns(e->previous_decode_end) : slot->first_token_ns;
+    history->decode_time += e->decode_time - slot->decode_time_at_start;
     history->n_preemptions++;
     e->preempted[e->n_preempted++] =
         (struct preempted){slot->request, history, tokens_made(e, slot)};
@@ -391,9 +398,11 @@ static void set_decodes(const struct fast_engine *e, struct llmsim_step_run *ste
     steps->n_gaps = e->n_gaps;
 }
 
-/* Every running request has made n_steps tokens, the last of them now. Returns how many ended. */
-static size_t end_decodes(struct fast_engine *e, uint64_t n_steps)
+/* Every running request has made n_steps tokens, the last of them now, in steps that would have
+ * taken decode_time without prompts. Returns how many ended. */
+static size_t end_decodes(struct fast_engine *e, uint64_t n_steps, llmsim_time decode_time)
 {
+    e->decode_time += decode_time;
     struct kv *kv = &e->run->boundary.kv;
     uint64_t n_blocks = 0;
     if (kv->total != 0)
@@ -439,7 +448,7 @@ static enum llmsim_status decode(struct fast_engine *e)
             steps->n_steps = steps_to_reach(steps->durations, until_next);
     }
     enum llmsim_status status = take_steps(e, steps);
-    size_t n_ended = end_decodes(e, steps->n_steps);
+    size_t n_ended = end_decodes(e, steps->n_steps, steps->end - steps->start);
     return status == LLMSIM_OK ? report_ended(e, n_ended) : status;
 }
 
@@ -454,6 +463,7 @@ static size_t end_prefill(struct fast_engine *e, const struct prefill *p, size_t
                         .first_decode_step = e->decode_step,
                         .tokens_at_start = p->n_generated + 1,
                         .admission = p->admission,
+                        .decode_time_at_start = e->decode_time,
                         .history = p->resumed,
                         .is_running = true};
     if (slot.request.output_tokens > slot.tokens_at_start) {
@@ -481,11 +491,15 @@ static enum llmsim_status prefill(struct fast_engine *e)
     step->kind = b->decodes ? LLMSIM_STEP_MIXED : LLMSIM_STEP_PREFILL;
     step->shape = (struct llmsim_step_shape){.prefill_tokens = b->prefill_tokens,
                                              .prefill_seqs = b->n_chunks};
-    if (b->decodes)
+    llmsim_time decode_time = 0;
+    if (b->decodes) {
         set_decodes(e, step);
+        decode_time =
+            llmsim_cost_decode_run(&e->run->config->cost, e->n_running, e->context_tokens).first;
+    }
     step->durations.first = llmsim_cost_step(&e->run->config->cost, &step->shape);
     enum llmsim_status status = take_steps(e, step);
-    size_t n_ended = b->decodes ? end_decodes(e, 1) : 0;
+    size_t n_ended = b->decodes ? end_decodes(e, 1, decode_time) : 0;
 
     uint32_t n_before = e->n_running, n_kept = 0;
     for (uint32_t i = 0; i < b->n_prefills; i++) {

@@ -14,6 +14,7 @@ struct active {
     int64_t scheduled_ns;
     uint64_t admission;
     llmsim_time last_token;
+    llmsim_time decode_time; /* of its decode steps, as if no prompt had been beside them */
     int64_t *token_ns;
     uint32_t n_tokens; /* that have come out */
     uint32_t capacity;
@@ -293,6 +294,7 @@ static enum llmsim_status end_requests(struct step_engine *e)
             .scheduled_ns = a->scheduled_ns,
             .first_token_ns = a->n_tokens > 0 ? a->token_ns[0] : 0,
             .end_ns = llmsim_time_to_ns(e->now),
+            .decode_ns = llmsim_time_to_ns(a->decode_time),
             .segments = a->segments,
             .n_segments = a->n_segments,
             .token_ns = a->token_ns,
@@ -345,8 +347,12 @@ static enum llmsim_status end_step(struct step_engine *e)
         e->step.n_gaps = e->n_running;
         e->previous_decode_end = e->now;
     }
-    for (size_t i = 0; i < e->step.shape.decode_seqs && status == LLMSIM_OK; i++)
+    struct llmsim_step_shape decodes = {.decode_seqs = e->step.shape.decode_seqs,
+                                        .context_tokens = e->step.shape.context_tokens};
+    for (size_t i = 0; i < decodes.decode_seqs && status == LLMSIM_OK; i++) {
+        e->active[i].decode_time += llmsim_cost_step(&e->run->config->cost, &decodes);
         status = put_token(e, &e->active[i]);
+    }
     if (status == LLMSIM_OK)
         status = end_prefills(e);
     if (status == LLMSIM_OK)

@@ -20,7 +20,8 @@ static enum llmsim_status requests_begin(void *self, const struct llmsim_run_vie
     (void)view;
     (void)err;
     llmsim_output_text(self, "request_id,arrival_s,prompt_tokens,output_tokens,outcome,queue_s,"
-                             "ttft_s,tpot_s,e2e_s,preemptions,unloaded_e2e_s,slowdown\n");
+                             "ttft_s,tpot_s,e2e_s,preemptions,unloaded_e2e_s,slowdown,"
+                             "wait_s,prefill_s,decode_s,interference_s,preempted_s\n");
     return LLMSIM_OK;
 }
 
@@ -44,7 +45,7 @@ static enum llmsim_status requests_request(void *self, const struct llmsim_resul
     p += outcomes[r->outcome].length;
     *p++ = ',';
     if (r->outcome != LLMSIM_OUTCOME_COMPLETED) {
-        p = stpcpy(p, ",,,,0,,\n");
+        p = stpcpy(p, ",,,,0,,,,,,,\n");
         llmsim_output_advance(out, p);
         return llmsim_output_check(out, err);
     }
@@ -63,6 +64,17 @@ static enum llmsim_status requests_request(void *self, const struct llmsim_resul
     p = llmsim_put_ns(p, r->unloaded_ns);
     *p++ = ',';
     p = llmsim_put_millionths(p, llmsim_result_slowdown_millionths(r));
+    const struct llmsim_attribution a = llmsim_result_attribution(r);
+    *p++ = ',';
+    p = llmsim_put_ns(p, a.wait_ns);
+    *p++ = ',';
+    p = llmsim_put_ns(p, a.prefill_ns);
+    *p++ = ',';
+    p = llmsim_put_ns(p, a.decode_ns);
+    *p++ = ',';
+    p = llmsim_put_ns(p, a.interference_ns);
+    *p++ = ',';
+    p = llmsim_put_ns(p, a.preempted_ns);
     *p++ = '\n';
     llmsim_output_advance(out, p);
     return llmsim_output_check(out, err);

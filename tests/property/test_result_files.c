@@ -60,6 +60,24 @@ static void check_tokens(const char **tokens, int64_t id, int64_t arrival_ns, in
         cr_assert_eq(sum_ns, e2e_ns);
 }
 
+/* ",wait,prefill,decode,interference,preempted\n": they add up to the E2E, the first two to the
+ * TTFT. */
+static void check_attribution(const char **p, int64_t queue_ns, int64_t ttft_ns, int64_t e2e_ns)
+{
+    int64_t sum_ns = 0;
+    for (int i = 0; i < 5; i++) {
+        expect(p, ",");
+        int64_t part_ns = parse_ns(p);
+        if (i == 0)
+            cr_assert_eq(part_ns, queue_ns);
+        sum_ns += part_ns;
+        if (i == 1)
+            cr_assert_eq(sum_ns, ttft_ns);
+    }
+    expect(p, "\n");
+    cr_assert_eq(sum_ns, e2e_ns);
+}
+
 /* requests.csv beside tokens.csv; returns the number of requests. */
 static size_t check_files(const char *dir)
 {
@@ -70,7 +88,8 @@ static size_t check_files(const char *dir)
     size_t n_requests = 0;
     int64_t last_end_ns = -1, last_id = -1;
     expect(&r, "request_id,arrival_s,prompt_tokens,output_tokens,outcome,queue_s,ttft_s,tpot_s,"
-               "e2e_s,preemptions,unloaded_e2e_s,slowdown\n");
+               "e2e_s,preemptions,unloaded_e2e_s,slowdown,wait_s,prefill_s,decode_s,interference_s,"
+               "preempted_s\n");
     expect(&t, "request_id,token_index,time_s,latency_s\n");
     for (; *r != '\0'; n_requests++) {
         int64_t id = parse_int(&r), ttft_ns = 0;
@@ -80,6 +99,10 @@ static size_t check_files(const char *dir)
         (void)parse_int(&r);
         expect(&r, ",");
         int64_t n = parse_int(&r);
+        if (strncmp(r, ",rejected_too_long,", 19) == 0) {
+            expect(&r, ",rejected_too_long,,,,,0,,,,,,,\n");
+            continue;
+        }
         expect(&r, ",completed,");
         int64_t queue_ns = parse_ns(&r);
         expect(&r, ",");
@@ -89,10 +112,13 @@ static size_t check_files(const char *dir)
         int64_t tpot_ns = n > 1 ? parse_ns(&r) : 0;
         expect(&r, ",");
         int64_t e2e_ns = parse_ns(&r);
-        expect(&r, ",0,");
+        expect(&r, ",");
+        (void)parse_int(&r); /* preemptions */
+        expect(&r, ",");
         (void)parse_ns(&r);
         expect(&r, ",");
-        r += strcspn(r, "\n") + 1;
+        r += strcspn(r, ",");
+        check_attribution(&r, queue_ns, n > 0 ? ttft_ns : e2e_ns, e2e_ns);
         cr_assert_leq(queue_ns, n > 0 ? ttft_ns : e2e_ns);
         if (n == 1)
             cr_assert_eq(ttft_ns, e2e_ns);
@@ -137,7 +163,6 @@ Test(result_files, random)
         /* Steps of no length would let two requests end at one time out of the order of ids. */
         c.config.cost.decode_any_batch.base += LLMSIM_TIME_ONE_NS;
         c.config.cost.prefill_per_token += (uint64_t)LLMSIM_TIME_ONE_NS;
-        c.config.num_gpu_blocks = 0; /* all are completed, without preemption */
         for (size_t i = 0; i < c.n_requests; i++) {
             c.requests[i].prompt_tokens++;
             c.requests[i].id = LLMSIM_NO_ID;

@@ -26,6 +26,7 @@ struct collected_request {
     struct llmsim_result result;
     char id[2 * LLMSIM_MAX_REQUEST_ID + 3];
     int64_t *token_ns; /* request.output_tokens of them */
+    struct llmsim_attribution attribution;
 };
 
 struct collected {
@@ -81,7 +82,8 @@ static inline enum llmsim_status collect_request(void *self, const struct llmsim
     (void)err;
     c->requests = collect_grow(c->requests, c->n_requests, sizeof *c->requests);
     struct collected_request *r = &c->requests[c->n_requests++];
-    *r = (struct collected_request){.result = *result};
+    *r = (struct collected_request){.result = *result,
+                                    .attribution = llmsim_result_attribution(result)};
     memcpy(r->id, result->id, result->id_length);
     r->token_ns = calloc(n + 1, sizeof *r->token_ns);
     uint32_t index = 0;

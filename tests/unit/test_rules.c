@@ -375,6 +375,45 @@ Test(rules, a_request_that_can_never_fit_is_rejected)
     }
 }
 
+/* Where the time went, of the two requests of preemption_by_recomputation: row 1 decodes 26 ms
+ * beside row 0, is preempted from 40 to its token at 68, and decodes 20 ms alone. And of a request
+ * whose decode stands still for another's prompt: its prefill 0-100, the other's 100-130, then a
+ * step of 10 + 101 + 31 together. */
+Test(rules, attribution)
+{
+    static const struct llmsim_request paged[] = {
+        {.row = 0, .prompt_tokens = 7, .output_tokens = 3},
+        {.row = 1, .prompt_tokens = 7, .output_tokens = 4},
+    };
+    static const struct llmsim_request late[] = {
+        {.row = 0, .prompt_tokens = 100, .output_tokens = 2},
+        {.row = 1, .arrival_ns = 1 * MS, .prompt_tokens = 30, .output_tokens = 2},
+    };
+    static const char *const engines[] = {"step", "fast"};
+    for (size_t e = 0; e < 2; e++) {
+        struct llmsim_replay_config config = {.cost = easy_cost(),
+                                              .engine = engines[e],
+                                              .max_num_seqs = 8,
+                                              .max_num_batched_tokens = 8192};
+        struct collected c;
+        cr_assert_eq(collect_run(&config, late, 2, &c, NULL), LLMSIM_OK);
+        struct llmsim_attribution a = collected_row(&c, 0)->attribution;
+        cr_assert(a.wait_ns == 0 && a.prefill_ns == 100 * MS && a.decode_ns == 142 * MS &&
+                  a.interference_ns == 30 * MS && a.preempted_ns == 0);
+        a = collected_row(&c, 1)->attribution;
+        cr_assert(a.wait_ns == 99 * MS && a.prefill_ns == 30 * MS && a.decode_ns == 142 * MS &&
+                  a.interference_ns == 0 && a.preempted_ns == 0);
+        collected_fini(&c);
+
+        config.num_gpu_blocks = config.block_size = 4;
+        cr_assert_eq(collect_run(&config, paged, 2, &c, NULL), LLMSIM_OK);
+        a = collected_row(&c, 1)->attribution;
+        cr_assert(a.wait_ns == 0 && a.prefill_ns == 14 * MS && a.decode_ns == 46 * MS &&
+                  a.interference_ns == 0 && a.preempted_ns == 28 * MS);
+        collected_fini(&c);
+    }
+}
+
 /* An empty prompt takes no time to prefill: a step of length 0 must not stop the clock for good. */
 Test(rules, empty_prompt)
 {
