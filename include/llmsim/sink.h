@@ -139,9 +139,11 @@ struct llmsim_attribution {
 
 static inline struct llmsim_attribution llmsim_result_attribution(const struct llmsim_result *r)
 {
-    struct llmsim_attribution a = {.wait_ns = llmsim_result_queue_ns(r)};
+    struct llmsim_attribution a;
     int64_t first_ns = r->request.output_tokens > 0 ? r->first_token_ns : r->end_ns;
+    a.wait_ns = llmsim_result_queue_ns(r);
     a.prefill_ns = first_ns - r->scheduled_ns;
+    a.preempted_ns = 0;
     for (size_t i = 1; i < r->n_segments; i++)
         a.preempted_ns += r->segments[i].gap_ns;
     /* The sum of true durations, rounded, can pass that of the printed ones by 1 ns. */
