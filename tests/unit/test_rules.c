@@ -83,8 +83,10 @@ static void check(const struct rule *rule)
 /* Rule 1: the prefill (100) gives token 0; two decode steps read 101 and 102 KV tokens. */
 Test(rules, prefill_gives_the_first_token)
 {
-    check(&(struct rule){
-        .n_rows = 1, .n_steps = 3, .rows = {{5, 100, 3, 5, {105, 216, 328}, 328}}, .order = {0}});
+    check(&(struct rule){.n_rows = 1,
+                         .n_steps = 3,
+                         .rows = {{5, 100, 3, 5, {105, 216, 328}, 328, 0}},
+                         .order = {0}});
 }
 
 /* Rule 1: without output tokens there is the prefill and no token. */
@@ -92,26 +94,26 @@ Test(rules, zero_output_tokens)
 {
     check(&(struct rule){.n_rows = 2,
                          .n_steps = 2,
-                         .rows = {{0, 100, 0, 0, {0}, 100}, {100, 50, 0, 100, {0}, 150}},
+                         .rows = {{0, 100, 0, 0, {0}, 100, 0}, {100, 50, 0, 100, {0}, 150, 0}},
                          .order = {0, 1}});
 }
 
 /* Rule 1: with one output token the request ends with its prefill, so E2E is TTFT. */
 Test(rules, one_output_token)
 {
-    check(
-        &(struct rule){.n_rows = 1, .n_steps = 1, .rows = {{7, 20, 1, 7, {27}, 27}}, .order = {0}});
+    check(&(struct rule){
+        .n_rows = 1, .n_steps = 1, .rows = {{7, 20, 1, 7, {27}, 27, 0}}, .order = {0}});
 }
 
 /* Rule 2: a request that arrives during a step waits to its end; here the prefill 0-100, then its
  * own prefill 100-130 while the first one's decode pauses, then both decode: 10 + 101 + 31. */
 Test(rules, arrival_during_a_step_waits)
 {
-    check(
-        &(struct rule){.n_rows = 2,
-                       .n_steps = 3,
-                       .rows = {{0, 100, 2, 0, {100, 272}, 272}, {1, 30, 2, 100, {130, 272}, 272}},
-                       .order = {0, 1}});
+    check(&(struct rule){
+        .n_rows = 2,
+        .n_steps = 3,
+        .rows = {{0, 100, 2, 0, {100, 272}, 272, 0}, {1, 30, 2, 100, {130, 272}, 272, 0}},
+        .order = {0, 1}});
 }
 
 /* Rule 2: an arrival at the very end of a step is seen before the next is formed. Decode step of
@@ -122,7 +124,7 @@ Test(rules, arrival_at_a_steps_end_is_seen)
     check(&(struct rule){
         .n_rows = 2,
         .n_steps = 4,
-        .rows = {{0, 100, 3, 0, {100, 211, 344}, 344}, {211, 10, 2, 211, {221, 344}, 344}},
+        .rows = {{0, 100, 3, 0, {100, 211, 344}, 344, 0}, {211, 10, 2, 211, {221, 344}, 344, 0}},
         .order = {0, 1}});
 }
 
@@ -133,18 +135,19 @@ Test(rules, arrival_just_after_a_steps_end_waits)
     check(&(struct rule){
         .n_rows = 2,
         .n_steps = 5,
-        .rows = {{0, 100, 3, 0, {100, 211, 323}, 323}, {212, 10, 2, 323, {333, 354}, 354}},
+        .rows = {{0, 100, 3, 0, {100, 211, 323}, 323, 0}, {212, 10, 2, 323, {333, 354}, 354, 0}},
         .order = {0, 1}});
 }
 
 /* Rule 2: all arrivals of one time are seen before the step is formed: one prefill of 60 tokens. */
 Test(rules, simultaneous_arrivals_share_a_step)
 {
-    check(&(struct rule){
-        .n_rows = 3,
-        .n_steps = 1,
-        .rows = {{4, 10, 1, 4, {64}, 64}, {4, 20, 1, 4, {64}, 64}, {4, 30, 1, 4, {64}, 64}},
-        .order = {0, 1, 2}});
+    check(&(struct rule){.n_rows = 3,
+                         .n_steps = 1,
+                         .rows = {{4, 10, 1, 4, {64}, 64, 0},
+                                  {4, 20, 1, 4, {64}, 64, 0},
+                                  {4, 30, 1, 4, {64}, 64, 0}},
+                         .order = {0, 1, 2}});
 }
 
 /* Rule 2: a replica that goes idle starts a step at the next arrival, not before. */
@@ -152,7 +155,7 @@ Test(rules, idle_replica_starts_at_the_arrival)
 {
     check(&(struct rule){.n_rows = 2,
                          .n_steps = 2,
-                         .rows = {{0, 10, 1, 0, {10}, 10}, {500, 10, 1, 500, {510}, 510}},
+                         .rows = {{0, 10, 1, 0, {10}, 10, 0}, {500, 10, 1, 500, {510}, 510, 0}},
                          .order = {0, 1}});
 }
 
@@ -162,19 +165,20 @@ Test(rules, a_batch_that_empties_holds_the_replica_to_the_steps_end)
 {
     check(&(struct rule){.n_rows = 2,
                          .n_steps = 2,
-                         .rows = {{0, 100, 0, 0, {0}, 100}, {1, 10, 1, 100, {110}, 110}},
+                         .rows = {{0, 100, 0, 0, {0}, 100, 0}, {1, 10, 1, 100, {110}, 110, 0}},
                          .order = {0, 1}});
 }
 
 /* Rule 3: first come, first served, ties by row; with one place they go one after the other. */
 Test(rules, fcfs_with_ties_by_row)
 {
-    check(&(struct rule){
-        .max_num_seqs = 1,
-        .n_rows = 3,
-        .n_steps = 3,
-        .rows = {{0, 50, 1, 0, {50}, 50}, {3, 10, 1, 50, {60}, 60}, {3, 5, 1, 60, {65}, 65}},
-        .order = {0, 1, 2}});
+    check(&(struct rule){.max_num_seqs = 1,
+                         .n_rows = 3,
+                         .n_steps = 3,
+                         .rows = {{0, 50, 1, 0, {50}, 50, 0},
+                                  {3, 10, 1, 50, {60}, 60, 0},
+                                  {3, 5, 1, 60, {65}, 65, 0}},
+                         .order = {0, 1, 2}});
 }
 
 /* Rule 4: the running set is full with two. Rows 0 and 1 are prefilled 0-20 and decode to 20 + 10 +
@@ -185,32 +189,34 @@ Test(rules, batch_full)
     check(&(struct rule){.max_num_seqs = 2,
                          .n_rows = 3,
                          .n_steps = 4,
-                         .rows = {{0, 10, 3, 0, {20, 52, 95}, 95},
-                                  {0, 10, 2, 0, {20, 52}, 52},
-                                  {0, 10, 2, 52, {62, 95}, 95}},
+                         .rows = {{0, 10, 3, 0, {20, 52, 95}, 95, 0},
+                                  {0, 10, 2, 0, {20, 52}, 52, 0},
+                                  {0, 10, 2, 52, {62, 95}, 95, 0}},
                          .order = {1, 0, 2}});
 }
 
 /* Rule 4: at most 100 new tokens a step: 60, then 40 + 60, each as far as it fits, in order. */
 Test(rules, token_limit)
 {
-    check(&(struct rule){
-        .max_num_batched_tokens = 100,
-        .n_rows = 3,
-        .n_steps = 2,
-        .rows = {{0, 60, 1, 0, {60}, 60}, {0, 41, 1, 60, {160}, 160}, {0, 59, 1, 60, {160}, 160}},
-        .order = {0, 1, 2}});
+    check(&(struct rule){.max_num_batched_tokens = 100,
+                         .n_rows = 3,
+                         .n_steps = 2,
+                         .rows = {{0, 60, 1, 0, {60}, 60, 0},
+                                  {0, 41, 1, 60, {160}, 160, 0},
+                                  {0, 59, 1, 60, {160}, 160, 0}},
+                         .order = {0, 1, 2}});
 }
 
 /* Rule 4: a prompt over the token limit is admitted, alone, neither cut nor refused. */
 Test(rules, prompt_over_the_token_limit_goes_alone)
 {
-    check(&(struct rule){
-        .max_num_batched_tokens = 100,
-        .n_rows = 3,
-        .n_steps = 3,
-        .rows = {{0, 10, 1, 0, {10}, 10}, {0, 250, 1, 10, {260}, 260}, {0, 5, 1, 260, {265}, 265}},
-        .order = {0, 1, 2}});
+    check(&(struct rule){.max_num_batched_tokens = 100,
+                         .n_rows = 3,
+                         .n_steps = 3,
+                         .rows = {{0, 10, 1, 0, {10}, 10, 0},
+                                  {0, 250, 1, 10, {260}, 260, 0},
+                                  {0, 5, 1, 260, {265}, 265, 0}},
+                         .order = {0, 1, 2}});
 }
 
 /* Rule 5, static: the batch of rows 0 and 1 (prefill 0-30, decode 10 + 11 + 21 = 72, then row 1
@@ -220,9 +226,9 @@ Test(rules, static_batches)
     check(&(struct rule){.policy = "static",
                          .n_rows = 3,
                          .n_steps = 4,
-                         .rows = {{0, 10, 2, 0, {30, 72}, 72},
-                                  {0, 20, 3, 0, {30, 72, 104}, 104},
-                                  {1, 10, 1, 104, {114}, 114}},
+                         .rows = {{0, 10, 2, 0, {30, 72}, 72, 0},
+                                  {0, 20, 3, 0, {30, 72, 104}, 104, 0},
+                                  {1, 10, 1, 104, {114}, 114, 0}},
                          .order = {0, 1, 2}});
 }
 
@@ -234,10 +240,10 @@ Test(rules, static_limits)
                          .max_num_batched_tokens = 25,
                          .n_rows = 4,
                          .n_steps = 3,
-                         .rows = {{0, 10, 1, 0, {20}, 20},
-                                  {0, 10, 1, 0, {20}, 20},
-                                  {0, 10, 1, 20, {30}, 30},
-                                  {0, 20, 1, 30, {50}, 50}},
+                         .rows = {{0, 10, 1, 0, {20}, 20, 0},
+                                  {0, 10, 1, 0, {20}, 20, 0},
+                                  {0, 10, 1, 20, {30}, 30, 0},
+                                  {0, 20, 1, 30, {50}, 50, 0}},
                          .order = {0, 1, 2, 3}});
 }
 
@@ -248,9 +254,9 @@ Test(rules, continuous_prefills_first)
     check(&(struct rule){.max_num_batched_tokens = 100,
                          .n_rows = 3,
                          .n_steps = 4,
-                         .rows = {{0, 100, 2, 0, {100, 453}, 453},
-                                  {1, 90, 2, 100, {190, 453}, 453},
-                                  {2, 30, 2, 190, {220, 453}, 453}},
+                         .rows = {{0, 100, 2, 0, {100, 453}, 453, 0},
+                                  {1, 90, 2, 100, {190, 453}, 453, 0},
+                                  {2, 30, 2, 190, {220, 453}, 453, 0}},
                          .order = {0, 1, 2}});
 }
 
@@ -265,7 +271,7 @@ Test(rules, mixed_fills_the_budget_with_chunks)
         .max_num_batched_tokens = 50,
         .n_rows = 2,
         .n_steps = 6,
-        .rows = {{0, 120, 3, 0, {150, 330, 483}, 483}, {1, 100, 2, 100, {483, 594}, 594}},
+        .rows = {{0, 120, 3, 0, {150, 330, 483}, 483, 0}, {1, 100, 2, 100, {483, 594}, 594, 0}},
         .order = {0, 1}});
 }
 
@@ -278,7 +284,7 @@ Test(rules, mixed_long_prefill_threshold)
                          .long_prefill_token_threshold = 20,
                          .n_rows = 2,
                          .n_steps = 2,
-                         .rows = {{0, 30, 1, 0, {60}, 60}, {0, 30, 1, 0, {60}, 60}},
+                         .rows = {{0, 30, 1, 0, {60}, 60, 0}, {0, 30, 1, 0, {60}, 60, 0}},
                          .order = {0, 1}});
 }
 
@@ -287,13 +293,14 @@ Test(rules, mixed_long_prefill_threshold)
  * 2 + 2 = 14, to 16, and row 1 ends; row 2 is prefilled beside row 0's next: 10 + 3 + 1, to 30. */
 Test(rules, mixed_budget_used_up_by_decodes)
 {
-    check(&(struct rule){
-        .policy = "mixed",
-        .max_num_batched_tokens = 2,
-        .n_rows = 3,
-        .n_steps = 3,
-        .rows = {{0, 1, 3, 0, {2, 16, 30}, 30}, {0, 1, 2, 0, {2, 16}, 16}, {0, 1, 1, 16, {30}, 30}},
-        .order = {1, 0, 2}});
+    check(&(struct rule){.policy = "mixed",
+                         .max_num_batched_tokens = 2,
+                         .n_rows = 3,
+                         .n_steps = 3,
+                         .rows = {{0, 1, 3, 0, {2, 16, 30}, 30, 0},
+                                  {0, 1, 2, 0, {2, 16}, 16, 0},
+                                  {0, 1, 1, 16, {30}, 30, 0}},
+                         .order = {1, 0, 2}});
 }
 
 /* KV memory: 4 blocks of 4 tokens; each prompt of 7 takes 2. The first decode step (10 + 8 + 8, to
@@ -319,7 +326,7 @@ Test(rules, the_final_token_needs_no_block)
                          .block_size = 4,
                          .n_rows = 1,
                          .n_steps = 5,
-                         .rows = {{0, 4, 5, 0, {4, 19, 35, 52, 70}, 70}},
+                         .rows = {{0, 4, 5, 0, {4, 19, 35, 52, 70}, 70, 0}},
                          .order = {0}});
 }
 
@@ -331,7 +338,7 @@ Test(rules, admission_waits_for_blocks)
                          .block_size = 4,
                          .n_rows = 2,
                          .n_steps = 3,
-                         .rows = {{0, 6, 2, 0, {6, 23}, 23}, {0, 5, 1, 23, {28}, 28}},
+                         .rows = {{0, 6, 2, 0, {6, 23}, 23, 0}, {0, 5, 1, 23, {28}, 28, 0}},
                          .order = {0, 1}});
 }
 
@@ -344,7 +351,7 @@ Test(rules, watermark)
                          .block_size = 4,
                          .n_rows = 2,
                          .n_steps = 2,
-                         .rows = {{0, 4, 1, 0, {4}, 4}, {0, 4, 1, 4, {8}, 8}},
+                         .rows = {{0, 4, 1, 0, {4}, 4, 0}, {0, 4, 1, 4, {8}, 8, 0}},
                          .order = {0, 1}});
 }
 
@@ -419,6 +426,6 @@ Test(rules, empty_prompt)
 {
     check(&(struct rule){.n_rows = 2,
                          .n_steps = 3,
-                         .rows = {{3, 0, 0, 3, {0}, 3}, {3, 0, 3, 3, {3, 14, 26}, 26}},
+                         .rows = {{3, 0, 0, 3, {0}, 3, 0}, {3, 0, 3, 3, {3, 14, 26}, 26, 0}},
                          .order = {0, 1}});
 }
