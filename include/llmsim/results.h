@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "llmsim/catalogue.h"
 #include "llmsim/ratio.h"
@@ -29,6 +30,14 @@ struct llmsim_results_options {
     bool zstd;               /* add .zst to the CSV files and compress them */
 };
 
+/* A service level objective: bounds of a request's latencies; 0 is no bound. A request meets it if
+ * it was completed within every bound that it has a latency for. */
+struct llmsim_slo {
+    int64_t ttft_ns;
+    int64_t tpot_ns;
+    int64_t e2e_ns;
+};
+
 /* What summary.json says of the run beside its numbers. All borrowed until the results are closed;
  * `trace` may be NULL (a source that is no file). */
 struct llmsim_run_description {
@@ -40,6 +49,7 @@ struct llmsim_run_description {
     struct llmsim_ratio rate_scale;
     uint64_t limit;
     const char *on_bad_row;
+    struct llmsim_slo slo;
 };
 
 /* The numbers of summary.json; times in ns, slowdown in millionths. */
@@ -47,7 +57,15 @@ struct llmsim_summary {
     struct llmsim_totals totals;
     uint64_t outcomes[LLMSIM_N_OUTCOMES];
     struct llmsim_stat ttft, itl, tpot, e2e, queue, slowdown;
+    struct llmsim_slo slo;
+    uint64_t n_slo_met;
 };
+
+/* Share of the requests that met the objective, of all that ended, however they ended. */
+static inline double llmsim_summary_attainment(const struct llmsim_summary *s)
+{
+    return s->totals.n_requests > 0 ? (double)s->n_slo_met / (double)s->totals.n_requests : 0;
+}
 
 struct llmsim_results;
 

@@ -10,7 +10,7 @@ struct values {
     struct cli_catalogue_options catalogue;
     struct cli_trace_options trace;
     struct cli_choice policy, engine, compress, kv_cache;
-    const char *output, *tokens_output;
+    const char *output, *tokens_output, *slo;
     uint64_t max_num_seqs, max_num_batched_tokens, long_prefill_token_threshold;
     uint64_t block_size, num_gpu_blocks;
     double gpu_memory_utilization, activation_GB, watermark;
@@ -71,6 +71,9 @@ static void print_summary(FILE *f, const struct llmsim_results *results, struct 
     print_row(f, "E2E (s)", &s->e2e, 1e9);
     print_row(f, "queue (s)", &s->queue, 1e9);
     print_row(f, "slowdown", &s->slowdown, 1e6);
+    if (s->slo.ttft_ns != 0 || s->slo.tpot_ns != 0 || s->slo.e2e_ns != 0)
+        (void)fprintf(f, "\nSLO            met by %.2f %%, goodput %.3f requests/s\n",
+                      100 * llmsim_summary_attainment(s), llmsim_totals_per_s(t, s->n_slo_met));
     (void)fputc('\n', f);
     for (size_t i = 0; llmsim_results_path(results, i) != NULL; i++)
         (void)fprintf(f, "%s\n", llmsim_results_path(results, i));
@@ -139,6 +142,33 @@ static enum llmsim_status open_results(const struct values *v, const char *trace
     return llmsim_results_open(&options, description, results, err);
 }
 
+/* "ttft=0.5,tpot=0.05": any of ttft, tpot and e2e, in seconds. */
+static enum llmsim_status parse_slo(const char *text, struct llmsim_slo *slo,
+                                    struct llmsim_error *err)
+{
+    const struct {
+        const char *name;
+        int64_t *ns;
+    } bounds[] = {{"ttft=", &slo->ttft_ns}, {"tpot=", &slo->tpot_ns}, {"e2e=", &slo->e2e_ns}};
+    for (const char *p = text; p != NULL && *p != '\0';) {
+        char item[64];
+        size_t length = strcspn(p, ","), i = 0;
+        (void)snprintf(item, sizeof item, "%.*s", (int)(length < 63 ? length : 63), p);
+        while (i < 3 && strncmp(item, bounds[i].name, strlen(bounds[i].name)) != 0)
+            i++;
+        double seconds = 0;
+        if (i == 3 || !cli_parse_double(item + strlen(bounds[i].name), &seconds) ||
+            !(seconds >= 1e-9 && seconds <= 1e9))
+            return llmsim_fail(err, LLMSIM_USAGE,
+                               "--slo '%s': expected ttft=S, tpot=S or e2e=S, in seconds, with "
+                               "commas between",
+                               item);
+        *bounds[i].ns = (int64_t)(seconds * 1e9 + 0.5);
+        p += length + (p[length] == ',');
+    }
+    return LLMSIM_OK;
+}
+
 enum { KV_UNLIMITED, KV_PAGED };
 
 static const struct llmsim_choice *kv_cache_choice(size_t i)
@@ -205,6 +235,8 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
     struct llmsim_results *results = NULL;
     struct llmsim_trace *trace = NULL;
     enum llmsim_status status = cli_open_cost(&v->catalogue, &model, &gpu, &config.cost, err);
+    if (status == LLMSIM_OK)
+        status = parse_slo(v->slo, &description.slo, err);
     if (status == LLMSIM_OK)
         status = set_kv_cache(v, &model, &gpu, &config, err);
     if (status == LLMSIM_OK)
@@ -297,6 +329,11 @@ static const struct cli_option options[] = {
      .allows_zero = true,
      .initial = "0.01",
      .offset = offsetof(struct values, watermark)},
+    {.name = "slo",
+     .argument = "BOUNDS",
+     .help = "ttft=S,tpot=S,e2e=S: report goodput and the share of requests within",
+     .kind = CLI_STRING,
+     .offset = offsetof(struct values, slo)},
     {.name = "output",
      .argument = "DIR",
      .help = "where the results go; else results/<name of the trace>",

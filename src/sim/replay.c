@@ -142,10 +142,10 @@ static bool is_sorted(const struct llmsim_result *results, size_t n, struct llms
 static enum llmsim_status end_request(struct run *run, struct llmsim_result *result)
 {
     const struct llmsim_source *source = &run->source;
-    char row_text[24];
     if (result->request.id == LLMSIM_NO_ID) {
-        result->id = row_text;
-        result->id_length = (size_t)(llmsim_put_u64(row_text, result->request.row) - row_text);
+        result->id = run->row_id;
+        result->id_length =
+            (size_t)(llmsim_put_u64(run->row_id, result->request.row) - run->row_id);
     } else {
         result->id = source->id_text(source->self, result->request.id, &result->id_length);
     }

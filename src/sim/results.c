@@ -109,6 +109,7 @@ static enum llmsim_status open_sinks(struct llmsim_results *r,
                                      struct llmsim_error *err)
 {
     enum llmsim_status status = llmsim_summary_init(&r->summary, err);
+    r->summary.slo = r->description.slo;
     if (status != LLMSIM_OK)
         return status;
     add_sink(r, &llmsim_summary_sink_ops, &r->summary);

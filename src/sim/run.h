@@ -16,7 +16,8 @@ struct run {
     struct llmsim_totals totals;
     struct boundary boundary;
     enum llmsim_status reject_status; /* of the sinks, when a policy had a request rejected */
-    uint32_t n_unobserved;            /* events since the last observation */
+    char row_id[24];       /* text of the row number that is the id of the request being reported */
+    uint32_t n_unobserved; /* events since the last observation */
     struct arrivals arrivals;
 };
 

@@ -130,7 +130,7 @@ static void put_shared_rows(struct tokens_sink *sink, const struct llmsim_result
 static void put_segment(struct tokens_sink *sink, const struct llmsim_result *r, uint32_t index,
                         const struct llmsim_token_segment *segment)
 {
-    char *p = llmsim_output_room(sink->out, 2 * ROW_ROOM);
+    char *p = llmsim_output_room(sink->out, (size_t)2 * ROW_ROOM);
     p = put_row(p, r, index, segment->first_token_ns,
                 index == 0 ? llmsim_result_ttft_ns(r) : segment->gap_ns);
     if (segment->n_tokens > 1) {

@@ -53,6 +53,25 @@ static void add_counts(struct llmsim_json_document *json, const struct llmsim_su
                            llmsim_totals_per_s(t, t->output_tokens));
 }
 
+/* Only where an objective was given. Every request that ended counts, however it ended. */
+static void add_slo(struct llmsim_json_document *json, const struct llmsim_summary *s)
+{
+    const struct llmsim_slo *slo = &s->slo;
+    if (slo->ttft_ns == 0 && slo->tpot_ns == 0 && slo->e2e_ns == 0)
+        return;
+    struct cJSON *object = llmsim_json_add_object(json, json->root, "slo");
+    if (slo->ttft_ns != 0)
+        llmsim_json_add_number(json, object, "ttft_s", (double)slo->ttft_ns / 1e9);
+    if (slo->tpot_ns != 0)
+        llmsim_json_add_number(json, object, "tpot_s", (double)slo->tpot_ns / 1e9);
+    if (slo->e2e_ns != 0)
+        llmsim_json_add_number(json, object, "e2e_s", (double)slo->e2e_ns / 1e9);
+    llmsim_json_add_number(json, object, "met", (double)s->n_slo_met);
+    llmsim_json_add_number(json, object, "attainment", llmsim_summary_attainment(s));
+    llmsim_json_add_number(json, object, "goodput_requests_per_s",
+                           llmsim_totals_per_s(&s->totals, s->n_slo_met));
+}
+
 static void add_settings(struct llmsim_json_document *json, const struct llmsim_run_description *d)
 {
     const char *policy = d->config->policy;
@@ -122,6 +141,7 @@ enum llmsim_status llmsim_summary_write(struct llmsim_summary *summary,
     add_entries(&json, description);
     add_settings(&json, description);
     add_counts(&json, summary);
+    add_slo(&json, summary);
     add_stat(&json, "ttft_s", &summary->ttft, 1e9);
     add_stat(&json, "itl_s", &summary->itl, 1e9);
     add_stat(&json, "tpot_s", &summary->tpot, 1e9);

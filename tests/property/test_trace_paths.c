@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "llmsim/trace.h"
-#include "temp_files.h"
+#include "support/files.h"
 
 #define MAX_LINES 40
 
