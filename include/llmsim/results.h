@@ -69,7 +69,8 @@ static inline double llmsim_summary_attainment(const struct llmsim_summary *s)
 
 struct llmsim_results;
 
-/* Errors: LLMSIM_IO, LLMSIM_RUN_FAILED (memory). */
+/* Errors: LLMSIM_IO, also where a file of the run, or one that commit would remove, is the trace;
+ * LLMSIM_RUN_FAILED (memory). */
 LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
 llmsim_results_open(const struct llmsim_results_options *options,
                     const struct llmsim_run_description *description,

@@ -109,6 +109,9 @@ struct llmsim_trace_status {
 LLMSIM_API void llmsim_trace_get_status(const struct llmsim_trace *trace,
                                         struct llmsim_trace_status *status);
 
+/* Is `path` the file that the trace is read from, by whatever name? A pipe is at no path. */
+LLMSIM_API bool llmsim_trace_is_at(const struct llmsim_trace *trace, const char *path);
+
 /* Writes a trace, in any of the formats: arrivals to the nanosecond. A format with dates counts
  * them from 1970-01-01. */
 struct llmsim_trace_writer;

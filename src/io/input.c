@@ -119,6 +119,13 @@ uint64_t llmsim_input_size(const struct llmsim_input *in)
     return in->size;
 }
 
+bool llmsim_input_is_at(const struct llmsim_input *in, const char *path)
+{
+    struct stat own, there;
+    return fstat(in->fd, &own) == 0 && S_ISREG(own.st_mode) && stat(path, &there) == 0 &&
+           own.st_dev == there.st_dev && own.st_ino == there.st_ino;
+}
+
 const char *llmsim_input_name(const struct llmsim_input *in)
 {
     return in->name;

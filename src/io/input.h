@@ -3,6 +3,7 @@
 #ifndef LLMSIM_IO_INPUT_H
 #define LLMSIM_IO_INPUT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +24,8 @@ const char *llmsim_input_name(const struct llmsim_input *in);
 /* Bytes of the file itself: taken so far, and its size (0 where it has none). */
 uint64_t llmsim_input_position(const struct llmsim_input *in);
 uint64_t llmsim_input_size(const struct llmsim_input *in);
+/* Is `path` the regular file that is read, by whatever name? */
+bool llmsim_input_is_at(const struct llmsim_input *in, const char *path);
 void llmsim_input_close(struct llmsim_input *in);
 
 #endif

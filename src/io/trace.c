@@ -401,3 +401,8 @@ void llmsim_trace_get_status(const struct llmsim_trace *trace, struct llmsim_tra
     };
     memcpy(status->sha256, trace->sha256, sizeof status->sha256);
 }
+
+bool llmsim_trace_is_at(const struct llmsim_trace *trace, const char *path)
+{
+    return llmsim_input_is_at(trace->lines.input, path);
+}

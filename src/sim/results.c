@@ -99,6 +99,37 @@ static enum llmsim_status check_tokens_path(const struct llmsim_results *r,
     return status;
 }
 
+static enum llmsim_status refuse_trace(const struct llmsim_results *r, const char *path,
+                                       struct llmsim_error *err)
+{
+    if (!llmsim_trace_is_at(r->description.trace, path))
+        return LLMSIM_OK;
+    return llmsim_fail_at(err, LLMSIM_IO, path, 0, 0,
+                          "is the trace itself (%s); expected another place for the results",
+                          r->description.trace_name);
+}
+
+/* No result may replace the trace, nor remove_stale take it for an earlier one. */
+static enum llmsim_status check_trace_path(const struct llmsim_results *r, const char *tokens_path,
+                                           struct llmsim_error *err)
+{
+    enum llmsim_status status = LLMSIM_OK;
+    if (r->description.trace == NULL)
+        return LLMSIM_OK;
+    if (tokens_path != NULL && strcmp(tokens_path, "-") != 0)
+        status = refuse_trace(r, tokens_path, err);
+    for (int i = 0; i < N_FILES && status == LLMSIM_OK; i++) {
+        for (int zstd = 0; zstd <= 1 && status == LLMSIM_OK; zstd++) {
+            char *path = file_path(r, i, zstd);
+            if (path == NULL)
+                return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
+            status = refuse_trace(r, path, err);
+            free(path);
+        }
+    }
+    return status;
+}
+
 static void add_sink(struct llmsim_results *r, const struct llmsim_sink_ops *ops, void *self)
 {
     r->sinks[r->n_sinks++] = (struct llmsim_sink){ops, self};
@@ -149,7 +180,9 @@ enum llmsim_status llmsim_results_open(const struct llmsim_results_options *opti
     }
     r->description = *description;
     r->zstd = options->zstd;
-    enum llmsim_status status = make_directories(r->dir, err);
+    enum llmsim_status status = check_trace_path(r, options->tokens_path, err);
+    if (status == LLMSIM_OK)
+        status = make_directories(r->dir, err);
     if (status == LLMSIM_OK)
         status = open_sinks(r, options, err);
     if (status != LLMSIM_OK) {
