@@ -59,8 +59,8 @@ LLMSIM_API const char *llmsim_status_name(enum llmsim_status status);
 LLMSIM_API const char *llmsim_status_text(enum llmsim_status status);
 
 /* Fill `err` (may be NULL) and return `status`, so that a caller can write
- * `return llmsim_fail(err, LLMSIM_IO, "…")`. Control characters of the message become '?', so
- * that the error stays on one line whatever it quotes. */
+ * `return llmsim_fail(err, LLMSIM_IO, "…")`. Control characters of the message and the
+ * file's name become '?', so that the error stays on one line whatever it quotes. */
 LLMSIM_API enum llmsim_status llmsim_fail(struct llmsim_error *err, enum llmsim_status status,
                                           const char *format, ...) LLMSIM_PRINTF(3, 4);
 

@@ -34,6 +34,13 @@ const char *llmsim_status_text(enum llmsim_status status)
     return statuses[find_status(status)].text;
 }
 
+static void mask_controls(char *text)
+{
+    for (unsigned char *c = (unsigned char *)text; *c != '\0'; c++)
+        if (*c < 0x20 || *c == 0x7f)
+            *c = '?';
+}
+
 static void fill(struct llmsim_error *err, enum llmsim_status status, const char *file,
                  uint64_t line, uint64_t column, const char *format, va_list args)
 {
@@ -44,9 +51,8 @@ static void fill(struct llmsim_error *err, enum llmsim_status status, const char
     err->column = column;
     (void)snprintf(err->file, sizeof err->file, "%s", file != NULL ? file : "");
     (void)vsnprintf(err->message, sizeof err->message, format, args);
-    for (unsigned char *c = (unsigned char *)err->message; *c != '\0'; c++)
-        if (*c < 0x20 || *c == 0x7f)
-            *c = '?';
+    mask_controls(err->file);
+    mask_controls(err->message);
 }
 
 #undef llmsim_fail /* of the analyzer */

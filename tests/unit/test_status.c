@@ -29,5 +29,6 @@ Test(status, an_error_is_one_line)
     expect_line("a.csv", 3, 0, "a.csv:3: 7?x");
     expect_line("a.csv", 0, 0, "a.csv: 7?x");
     expect_line(NULL, 0, 0, "7?x");
+    expect_line("a\nb\033.csv", 3, 0, "a?b?.csv:3: 7?x");
     cr_expect_eq(llmsim_fail(NULL, LLMSIM_IO, "x"), LLMSIM_IO);
 }
