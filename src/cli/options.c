@@ -51,7 +51,10 @@ static enum llmsim_status set_value(const struct cli_option *option, const char 
     case CLI_FLAG:
         *(bool *)target = true;
         return LLMSIM_OK;
-    case CLI_STRING:
+    case CLI_STRING: /* a name or a path, which an empty one is not */
+        if (text[0] == '\0')
+            return llmsim_fail(err, LLMSIM_USAGE, "--%s '': expected %s, not an empty text",
+                               option->name, option->argument);
         *(const char **)target = text;
         return LLMSIM_OK;
     case CLI_CHOICE:
@@ -196,8 +199,12 @@ enum llmsim_status cli_parse(const struct cli_command *command, int argc, char *
     if (*n_operands < command->min_operands)
         return llmsim_fail(err, LLMSIM_USAGE, "%s: %s is missing; see `llmsim %s --help`",
                            command->name, command->operands, command->name);
-    for (size_t i = 0; i < *n_operands; i++)
+    for (size_t i = 0; i < *n_operands; i++) {
         operands[i] = argv[(size_t)optind + i];
+        if (operands[i][0] == '\0')
+            return llmsim_fail(err, LLMSIM_USAGE, "%s '': expected %s, not an empty text",
+                               command->name, command->operands);
+    }
     return check_required(command, seen, err);
 }
 

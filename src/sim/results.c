@@ -36,7 +36,7 @@ static enum llmsim_status make_directories(const char *path, struct llmsim_error
     if (copy == NULL)
         return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
     bool failed = false;
-    for (char *p = copy + 1; !failed && *p != '\0'; p++) {
+    for (char *p = copy + strspn(copy, "/"); !failed && *p != '\0'; p++) {
         if (*p != '/')
             continue;
         *p = '\0';
