@@ -29,6 +29,7 @@ struct codec {
     const char *name;
     unsigned char magic[LLMSIM_MAGIC_BYTES];
     size_t n_magic;
+    unsigned char first_mask; /* the bits of the first byte that count */
     void *(*create)(void);
     /* Take from `in`, give to `out`, as much as goes. NULL, or why the data cannot be right. */
     const char *(*step)(void *state, struct flow *flow);
@@ -48,6 +49,11 @@ static void *gzip_create(void)
 static const char *gzip_step(void *state, struct flow *flow)
 {
     z_stream *z = state;
+    /* Zeros fill up the last block of a tape, and gzip ignores them, too. */
+    for (; flow->complete && flow->n_in > 0 && *flow->in == 0; flow->n_in--)
+        flow->in++;
+    if (flow->complete && flow->n_in == 0)
+        return NULL;
     if (flow->complete && inflateReset(z) != Z_OK) /* another member of the file begins */
         return "cannot start";
     z->next_in = flow->in;
@@ -97,8 +103,10 @@ static void zstd_destroy(void *state)
 }
 
 static const struct codec codecs[] = {
-    {"gzip", {0x1f, 0x8b}, 2, gzip_create, gzip_step, gzip_destroy},
-    {"zstd", {0x28, 0xb5, 0x2f, 0xfd}, 4, zstd_create, zstd_step, zstd_destroy},
+    {"gzip", {0x1f, 0x8b}, 2, 0xff, gzip_create, gzip_step, gzip_destroy},
+    {"zstd", {0x28, 0xb5, 0x2f, 0xfd}, 4, 0xff, zstd_create, zstd_step, zstd_destroy},
+    /* A skippable frame, with which pzstd begins its files. */
+    {"zstd", {0x50, 0x2a, 0x4d, 0x18}, 4, 0xf0, zstd_create, zstd_step, zstd_destroy},
 };
 
 struct llmsim_unpacker {
@@ -121,10 +129,16 @@ struct llmsim_unpacker {
     size_t slot_taken, slot_n;
 };
 
+static bool has_magic(const struct codec *codec, const unsigned char *head, size_t n)
+{
+    return n >= codec->n_magic && (head[0] & codec->first_mask) == codec->magic[0] &&
+           memcmp(head + 1, codec->magic + 1, codec->n_magic - 1) == 0;
+}
+
 static const struct codec *find_codec(const unsigned char *head, size_t n)
 {
     for (size_t i = 0; i < sizeof codecs / sizeof *codecs; i++)
-        if (n >= codecs[i].n_magic && memcmp(head, codecs[i].magic, codecs[i].n_magic) == 0)
+        if (has_magic(&codecs[i], head, n))
             return &codecs[i];
     return NULL;
 }

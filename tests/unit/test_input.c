@@ -90,6 +90,22 @@ Test(input, packed)
     free(packed);
 }
 
+/* pzstd begins with a frame to skip; a tape ends with zeros, also more than are read at once. */
+Test(input, around_packed)
+{
+    size_t capacity = 200000, n;
+    char *packed = calloc(capacity, 1);
+    memcpy(packed, "\x5e\x2a\x4d\x18\x04\0\0\0abcd", 12);
+    expect_input(packed, 12, "", 0);
+    n = 12 + ZSTD_compress(packed + 12, capacity - 12, "hello", 5, 1);
+    expect_input(packed, n, "hello", 5);
+    memset(packed, 0, capacity);
+    n = gzip("hello", 5, packed, capacity);
+    expect_input(packed, n + 1, "hello", 5);
+    expect_input(packed, capacity, "hello", 5);
+    free(packed);
+}
+
 /* Every way to cut a packed file short is noticed. */
 Test(input, cut_off)
 {
