@@ -49,7 +49,9 @@ struct llmsim_replay_config {
     /* Called after every event, or every so many (0 is 1); NULL: not at all. The step engine's
      * events are the arrivals and the ends of steps; the fast engine's are its runs, and it reads
      * an arrival only once the scheduler can see it, so its n_arrived and n_waiting count what it
-     * has read. Returning false ends the run with LLMSIM_INTERRUPTED. */
+     * has read. Within an event that ends requests of more than a million tokens, it is called
+     * again with what it was given last (or zeros). Returning false ends the run with
+     * LLMSIM_INTERRUPTED. */
     bool (*observe)(void *ctx, const struct llmsim_observation *observation);
     void *observe_ctx;
     uint32_t observe_every;

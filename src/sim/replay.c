@@ -13,6 +13,9 @@ static const struct engine *const engines[] = {&llmsim_engine_fast, &llmsim_engi
 /* Simulated time past 2^62 ns = 146 years is a broken trace or catalogue, not a workload. */
 #define MAX_TIME llmsim_time_from_ns((int64_t)1 << 62)
 
+/* A row of tokens.csv takes some nanoseconds, as long as nothing waits for the disk. */
+#define TOKENS_BETWEEN_LOOKS ((uint64_t)1 << 20)
+
 const struct llmsim_choice *llmsim_engine_choice(size_t i)
 {
     return i < N_ENGINES ? &engines[i]->choice : NULL;
@@ -174,16 +177,7 @@ static enum llmsim_status end_request(struct run *run, struct llmsim_result *res
     totals->n_preemptions += result->preemptions;
     totals->prompt_tokens += result->request.prompt_tokens;
     totals->output_tokens += result->request.output_tokens;
-    return status;
-}
-
-enum llmsim_status llmsim_run_end_requests(struct run *run, struct llmsim_result *results, size_t n)
-{
-    enum llmsim_status status = LLMSIM_OK;
-    if (!is_sorted(results, n, &run->source))
-        qsort_r(results, n, sizeof *results, compare_ids, &run->source);
-    for (size_t i = 0; i < n && status == LLMSIM_OK; i++)
-        status = end_request(run, &results[i]);
+    run->n_unobserved_tokens += result->request.output_tokens;
     return status;
 }
 
@@ -193,6 +187,29 @@ static enum llmsim_status fail_interrupted(struct run *run, double now_s, uint64
                        "interrupted at simulated time %.3f s: %llu requests had ended and their "
                        "results are dropped",
                        now_s, (unsigned long long)n_ended);
+}
+
+/* Requests that end together may write billions of rows before the event is over. */
+static enum llmsim_status look_between_requests(struct run *run, int64_t now_ns)
+{
+    const struct llmsim_replay_config *config = run->config;
+    run->n_unobserved_tokens = 0;
+    if (config->observe == NULL || config->observe(config->observe_ctx, &run->last))
+        return LLMSIM_OK;
+    return fail_interrupted(run, (double)now_ns / 1e9, run->totals.n_requests);
+}
+
+enum llmsim_status llmsim_run_end_requests(struct run *run, struct llmsim_result *results, size_t n)
+{
+    enum llmsim_status status = LLMSIM_OK;
+    if (!is_sorted(results, n, &run->source))
+        qsort_r(results, n, sizeof *results, compare_ids, &run->source);
+    for (size_t i = 0; i < n && status == LLMSIM_OK; i++) {
+        status = end_request(run, &results[i]);
+        if (status == LLMSIM_OK && run->n_unobserved_tokens >= TOKENS_BETWEEN_LOOKS)
+            status = look_between_requests(run, results[i].end_ns);
+    }
+    return status;
 }
 
 void llmsim_run_reject(struct run *run, const struct llmsim_request *request,
@@ -206,6 +223,7 @@ void llmsim_run_reject(struct run *run, const struct llmsim_request *request,
 
 enum llmsim_status llmsim_run_observe(struct run *run, const struct llmsim_observation *o)
 {
+    run->last = *o;
     if (run->config->observe(run->config->observe_ctx, o))
         return LLMSIM_OK;
     return fail_interrupted(run, llmsim_time_to_seconds(o->now), o->n_ended);

@@ -18,6 +18,8 @@ struct run {
     enum llmsim_status reject_status; /* of the sinks, when a policy had a request rejected */
     char row_id[24];       /* text of the row number that is the id of the request being reported */
     uint32_t n_unobserved; /* events since the last observation */
+    uint64_t n_unobserved_tokens;   /* of requests that ended since */
+    struct llmsim_observation last; /* what the last one showed */
     struct arrivals arrivals;
 };
 
@@ -59,6 +61,7 @@ static inline bool llmsim_run_is_observed(struct run *run)
     if (run->config->observe == NULL || ++run->n_unobserved < run->config->observe_every)
         return false;
     run->n_unobserved = 0;
+    run->n_unobserved_tokens = 0;
     return true;
 }
 
