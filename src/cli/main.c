@@ -112,6 +112,7 @@ int main(int argc, char **argv)
     fill_standard_descriptors();
     /* A closed pipe is an error with a message, not a death. */
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* so is a file that grows past a limit */
 
     for (size_t i = 0; i < N_COMMANDS; i++) {
         int words = match(commands[i]->name, argc, argv);
