@@ -93,11 +93,15 @@ static enum llmsim_status join_path(const char *dir, const char *file, char *pat
     return LLMSIM_OK;
 }
 
-static bool has_gpu_json(const char *dir)
+static bool has_file(const char *dir, const char *file)
 {
     char path[LLMSIM_ERROR_FILE_MAX];
-    return join_path(dir, "gpu.json", path, sizeof path, NULL) == LLMSIM_OK &&
-           access(path, F_OK) == 0;
+    return join_path(dir, file, path, sizeof path, NULL) == LLMSIM_OK && access(path, F_OK) == 0;
+}
+
+static bool has_gpu_json(const char *dir)
+{
+    return has_file(dir, "gpu.json");
 }
 
 enum llmsim_status llmsim_catalogue_find_dir(const char *data_dir, char *path, size_t capacity,
@@ -151,6 +155,8 @@ static enum llmsim_status load_object(const char *dir, const char *file, struct 
 {
     char path[LLMSIM_ERROR_FILE_MAX];
     enum llmsim_status status = join_path(dir, file, path, sizeof path, err);
+    if (status == LLMSIM_OK && !has_file(dir, file))
+        status = llmsim_fail(err, LLMSIM_CATALOGUE, "the data directory '%s' has no %s", dir, file);
     if (status == LLMSIM_OK)
         status = llmsim_json_load(json, path, err);
     if (status == LLMSIM_OK && !cJSON_IsObject(json->root)) {

@@ -320,8 +320,8 @@ Test(catalogue, a_file_is_not_there)
     struct llmsim_catalogue *c = open_shipped(), *shipped = c;
     write_text(".", "gpu.json", "{}");
     write_text(".", "model.json", "{}");
-    expect_error(llmsim_catalogue_open(".", &c, &err), LLMSIM_IO, &err,
-                 "./ptps.json: cannot open: No such file or directory");
+    expect_error(llmsim_catalogue_open(".", &c, &err), LLMSIM_CATALOGUE, &err,
+                 "the data directory '.' has no ptps.json");
     cr_expect_null(c);
     llmsim_catalogue_close(shipped);
 }
