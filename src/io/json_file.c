@@ -221,6 +221,25 @@ static enum llmsim_status fail_syntax(const struct llmsim_json *json, size_t at,
                           "JSON syntax error at '%.*s'", (int)(length < 32 ? length : 32), p);
 }
 
+/* The first NUL that is written as an escape, which would end a C string; NULL: there is none. In
+ * JSON a backslash stands in strings only. */
+static const char *find_escaped_nul(const char *text)
+{
+    for (const char *p = strchr(text, '\\'); p != NULL; p = strchr(p + 2, '\\'))
+        if (strncmp(p, "\\u0000", 6) == 0)
+            return p;
+    return NULL;
+}
+
+static enum llmsim_status fail_zero_byte(const struct llmsim_json *json, const char *where,
+                                         const char *instead, struct llmsim_error *err)
+{
+    uint64_t line, column;
+    find_line(json->text, (size_t)(where - json->text), &line, &column);
+    return llmsim_fail_at(err, LLMSIM_CATALOGUE, json->path, line, column,
+                          "a zero byte, where %s was expected", instead);
+}
+
 enum llmsim_status llmsim_json_parse(struct llmsim_json *json, const char *path, char *text,
                                      size_t length, struct llmsim_error *err)
 {
@@ -231,12 +250,11 @@ enum llmsim_status llmsim_json_parse(struct llmsim_json *json, const char *path,
     if (json->path == NULL) {
         status = llmsim_fail_at(err, LLMSIM_RUN_FAILED, path, 0, 0, "out of memory");
     } else if (end != NULL) {
-        uint64_t line, column;
-        find_line(text, (size_t)(end - text), &line, &column);
-        status = llmsim_fail_at(err, LLMSIM_CATALOGUE, path, line, column,
-                                "a zero byte, where JSON text was expected");
+        status = fail_zero_byte(json, end, "JSON text", err);
     } else if ((json->root = cJSON_ParseWithLengthOpts(text, length + 1, &end, true)) == NULL) {
         status = fail_syntax(json, (size_t)(end - text), err);
+    } else if ((end = find_escaped_nul(text)) != NULL) {
+        status = fail_zero_byte(json, end, "a character", err);
     } else {
         status = check_repeated_keys_below(json, json->root, err);
     }

@@ -53,6 +53,10 @@ Test(json_file, syntax_errors_have_their_place)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         expect_parse_error(cases[i].text, strlen(cases[i].text), cases[i].expected);
+    expect_parse_error("{\"a\\u0000b\": 1}", 15,
+                       "f.json:1:4: a zero byte, where a character was expected");
+    expect_parse_error("[\"\\\\u0000\", \"\\u0000\"]", 21,
+                       "f.json:1:14: a zero byte, where a character was expected");
     expect_parse_error("{\n\0}", 4, "f.json:2:1: a zero byte, where JSON text was expected");
 }
 
