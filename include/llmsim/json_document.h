@@ -26,7 +26,7 @@ LLMSIM_API void llmsim_json_document_init(struct llmsim_json_document *document)
 LLMSIM_API void llmsim_json_document_fini(struct llmsim_json_document *document);
 
 /* Add a member to an object of the document: `parent` is its root or what add_object returned.
- * `name` and `text` are copied. */
+ * `name` and `text` are copied; bytes of the text that are not UTF-8 become U+FFFD. */
 LLMSIM_API void llmsim_json_add_number(struct llmsim_json_document *document, struct cJSON *parent,
                                        const char *name, double value);
 LLMSIM_API void llmsim_json_add_string(struct llmsim_json_document *document, struct cJSON *parent,

@@ -1,6 +1,9 @@
 #include "llmsim/json_document.h"
 
 #include <cjson/cJSON.h>
+#include <stdlib.h>
+
+#include "utf8.h"
 
 void llmsim_json_document_init(struct llmsim_json_document *document)
 {
@@ -31,7 +34,9 @@ void llmsim_json_add_number(struct llmsim_json_document *document, cJSON *parent
 void llmsim_json_add_string(struct llmsim_json_document *document, cJSON *parent, const char *name,
                             const char *text)
 {
-    (void)note(document, cJSON_AddStringToObject(parent, name, text));
+    char *repaired = llmsim_utf8_repair(text);
+    (void)note(document, repaired != NULL ? cJSON_AddStringToObject(parent, name, repaired) : NULL);
+    free(repaired);
 }
 
 cJSON *llmsim_json_add_object(struct llmsim_json_document *document, cJSON *parent,

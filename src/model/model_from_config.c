@@ -12,6 +12,7 @@
 
 #include "json_file.h"
 #include "llmsim/catalogue.h"
+#include "utf8.h"
 
 /* Limits four times and more above any published model, and low enough that no product of them
  * that is formed below exceeds 64 bits. */
@@ -547,6 +548,10 @@ static enum llmsim_status read_name(const struct llmsim_json *json, const char *
     if (status == LLMSIM_OK && name[0] == '\0')
         return llmsim_json_fail(json, json->root, err,
                                 "key \"_name_or_path\" is missing, and no name was given");
+    if (status == LLMSIM_OK && !llmsim_utf8_is_valid(name))
+        return given != NULL
+                   ? llmsim_fail(err, LLMSIM_USAGE, "the model's name '%s' is not UTF-8", name)
+                   : llmsim_json_fail(json, json->root, err, "\"_name_or_path\" is not UTF-8");
     return status;
 }
 
