@@ -33,7 +33,8 @@ static void default_output(const char *trace, char *path, size_t capacity)
     char *dot = strrchr(stem, '.');
     if (dot != NULL && dot != stem)
         *dot = '\0';
-    (void)snprintf(path, capacity, "results/%s", stem);
+    bool is_name = strspn(stem, ".") < strlen(stem); /* "..csv" and "...csv" leave "." and ".." */
+    (void)snprintf(path, capacity, "results/%s", is_name ? stem : "trace");
 }
 
 static void print_row(FILE *f, const char *name, struct llmsim_stat *stat, double unit)
