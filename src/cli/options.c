@@ -83,6 +83,20 @@ static enum llmsim_status set_value(const struct cli_option *option, const char 
     return llmsim_fail(err, LLMSIM_INTERNAL, "option --%s has no kind", option->name);
 }
 
+/* The options that `typed` begins, as "--a, --b"; how many. */
+static size_t list_completions(const struct cli_command *command, const char *typed,
+                               char names[static 256])
+{
+    size_t n = 0, used = 0;
+    names[0] = '\0';
+    for (const struct cli_option *o = command->options; o->name != NULL && used < 256; o++)
+        if (typed[0] != '\0' && strncmp(o->name, typed, strlen(typed)) == 0)
+            used +=
+                (size_t)snprintf(names + used, 256 - used, "%s--%s", n++ == 0 ? "" : ", ", o->name);
+    return n;
+}
+
+/* It may be the beginning of several, or of none. */
 static enum llmsim_status fail_unknown(const struct cli_command *command, const char *word,
                                        struct llmsim_error *err)
 {
@@ -90,6 +104,10 @@ static enum llmsim_status fail_unknown(const struct cli_command *command, const 
     char name[64];
     (void)snprintf(name, sizeof name, "%.*s", (int)(name_length < 63 ? name_length : 63), word);
     struct llmsim_nearest nearest = {.typed = name + strspn(name, "-")};
+    char completions[256];
+    if (list_completions(command, nearest.typed, completions) > 1)
+        return llmsim_fail(err, LLMSIM_USAGE, "%s: option %s is ambiguous: %s", command->name, name,
+                           completions);
     for (const struct cli_option *o = command->options; o->name != NULL; o++)
         llmsim_nearest_offer(&nearest, o->name);
     if (nearest.word != NULL)
