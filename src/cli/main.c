@@ -80,11 +80,26 @@ static int report(enum llmsim_status status, const struct llmsim_error *err)
     return (int)status;
 }
 
+/* The second words of the commands that begin with `group`, as "a, b"; how many. */
+static size_t list_group(const char *group, char names[static 128])
+{
+    size_t n = 0, used = 0, length = strlen(group);
+    names[0] = '\0';
+    for (size_t i = 0; i < N_COMMANDS && used < 128; i++)
+        if (strncmp(commands[i]->name, group, length) == 0 && commands[i]->name[length] == ' ')
+            used += (size_t)snprintf(names + used, 128 - used, "%s%s", n++ == 0 ? "" : ", ",
+                                     commands[i]->name + length + 1);
+    return n;
+}
+
 static enum llmsim_status fail_unknown_command(int argc, char **argv, struct llmsim_error *err)
 {
-    char typed[128];
-    bool is_pair = argc > 2 && argv[2][0] != '-' &&
-                   (strcmp(argv[1], "trace") == 0 || strcmp(argv[1], "profile") == 0);
+    char typed[128], members[128];
+    bool is_group = list_group(argv[1], members) > 0;
+    bool is_pair = is_group && argc > 2 && argv[2][0] != '-';
+    if (is_group && !is_pair)
+        return llmsim_fail(err, LLMSIM_USAGE, "%s: a subcommand is missing; expected one of %s",
+                           argv[1], members);
     (void)snprintf(typed, sizeof typed, "%s%s%s", argv[1], is_pair ? " " : "",
                    is_pair ? argv[2] : "");
     struct llmsim_nearest nearest = {.typed = typed};
