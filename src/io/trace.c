@@ -17,6 +17,7 @@
 #include "trace_format.h"
 #include "trace_header.h"
 
+_Static_assert(sizeof(struct llmsim_request) <= 48, "the engines keep many of them");
 _Static_assert(LLMSIM_LINES_SLACK >= LLMSIM_SCAN_BYTES && LLMSIM_CSV_SLACK >= LLMSIM_SCAN_BYTES,
                "scanners may look that far");
 
@@ -40,11 +41,14 @@ struct llmsim_trace {
 /* A data row, as it stands in the file. */
 struct row {
     int64_t time_ns;
+    int64_t deadline_ns; /* on the same clock, or LLMSIM_NO_DEADLINE */
     uint32_t prompt_tokens;
     uint32_t output_tokens;
     const char *id; /* NULL: none */
     size_t id_length;
+    int32_t priority;
 };
+#define EMPTY_ROW ((struct row){.deadline_ns = LLMSIM_NO_DEADLINE})
 
 static const char *name_of(const struct llmsim_trace *t)
 {
@@ -62,6 +66,20 @@ static int64_t scale_arrival(const struct llmsim_ratio *scale, int64_t arrival_n
     return scaled > INT64_MAX ? INT64_MAX : (int64_t)scaled;
 }
 
+/* A deadline keeps its distance from the arrival. */
+static const char *place_deadline(const struct row *row, int64_t scaled_ns, int64_t *deadline_ns)
+{
+    *deadline_ns = LLMSIM_NO_DEADLINE;
+    if (row->deadline_ns == LLMSIM_NO_DEADLINE)
+        return NULL;
+    if (row->deadline_ns < row->time_ns)
+        return "is before the arrival; expected no less than that";
+    *deadline_ns = scaled_ns + (row->deadline_ns - row->time_ns);
+    return *deadline_ns <= LLMSIM_MAX_ARRIVAL_NS
+               ? NULL
+               : "is more than 100 years after time 0; expected less";
+}
+
 /* Turn a row into the trace's next request. Returns NULL, or what is wrong with column *where;
  * then nothing has changed. */
 static const char *place_row(struct llmsim_trace *t, const struct row *row,
@@ -72,12 +90,18 @@ static const char *place_row(struct llmsim_trace *t, const struct row *row,
         zero_ns = t->header.format->starts_at_first_row ? row->time_ns : 0;
     int64_t arrival_ns = row->time_ns - zero_ns;
     int64_t scaled_ns = scale_arrival(&t->options.rate_scale, arrival_ns);
+    int64_t deadline_ns;
     *where = t->header.arrival_column;
     if (arrival_ns < t->last_ns)
         return "goes back in time; expected no less than in the row before";
     if (arrival_ns > LLMSIM_MAX_ARRIVAL_NS || scaled_ns > LLMSIM_MAX_ARRIVAL_NS)
         return "is more than 100 years after time 0; expected less";
 
+    const char *fault = place_deadline(row, scaled_ns, &deadline_ns);
+    if (fault != NULL) {
+        *where = t->header.deadline_column;
+        return fault;
+    }
     uint32_t id = LLMSIM_NO_ID;
     if (row->id != NULL) {
         bool too_long;
@@ -90,8 +114,15 @@ static const char *place_row(struct llmsim_trace *t, const struct row *row,
     t->has_zero = true;
     t->zero_ns = zero_ns;
     t->last_ns = arrival_ns;
-    *request = (struct llmsim_request){scaled_ns, t->rows + t->rejected, row->prompt_tokens,
-                                       row->output_tokens, id};
+    *request = (struct llmsim_request){
+        .arrival_ns = scaled_ns,
+        .row = t->rows + t->rejected,
+        .prompt_tokens = row->prompt_tokens,
+        .output_tokens = row->output_tokens,
+        .id = id,
+        .priority = row->priority,
+        .deadline_ns = deadline_ns,
+    };
     t->rows++;
     return NULL;
 }
@@ -105,6 +136,11 @@ static const char *scan_text(const char *p, bool blanks)
         if ((unsigned char)*p < ' ' || *p == '"' || *p == 0x7f || (*p == ' ' && !blanks))
             return NULL;
     return p;
+}
+
+static bool ends_field(char c)
+{
+    return c == ',' || c == '\n' || c == '\r';
 }
 
 /* One plain row at `p`. Returns where the next line begins, or NULL. */
@@ -133,6 +169,12 @@ static const char *scan_row(const struct llmsim_trace *t, const char *p, struct 
             row->id = field;
             row->id_length = p != NULL ? (size_t)(p - field) : 0;
             break;
+        case LLMSIM_COLUMN_PRIORITY:
+            p = ends_field(*p) ? p : llmsim_scan_priority(p, &row->priority);
+            break;
+        case LLMSIM_COLUMN_DEADLINE:
+            p = ends_field(*p) ? p : llmsim_scan_seconds(p, &row->deadline_ns);
+            break;
         case LLMSIM_COLUMN_IGNORED:
             p = scan_text(p, true);
             break;
@@ -153,7 +195,7 @@ static size_t read_plain_rows(struct llmsim_trace *t, struct llmsim_request *req
     size_t n = 0;
     const char *p = t->lines.buffer + t->lines.begin;
     while (n < capacity) {
-        struct row row = {.id = NULL};
+        struct row row = EMPTY_ROW;
         size_t where;
         const char *next = scan_row(t, p, &row);
         if (next == NULL || place_row(t, &row, &requests[n], &where) != NULL)
@@ -234,6 +276,10 @@ static const char *parse_field(struct llmsim_trace *t, size_t field, struct row 
         row->id = f->text;
         row->id_length = f->length;
         return f->length > 0 ? NULL : "is empty; expected the request's id";
+    case LLMSIM_COLUMN_PRIORITY:
+        return f->length > 0 ? llmsim_parse_priority(f->text, f->length, &row->priority) : NULL;
+    case LLMSIM_COLUMN_DEADLINE:
+        return f->length > 0 ? llmsim_parse_seconds(f->text, f->length, &row->deadline_ns) : NULL;
     case LLMSIM_COLUMN_IGNORED:
         break;
     }
@@ -244,7 +290,7 @@ static enum llmsim_status take_fields(struct llmsim_trace *t, const struct llmsi
                                       struct llmsim_request *request, bool *taken,
                                       struct llmsim_error *err)
 {
-    struct row row = {.id = NULL};
+    struct row row = EMPTY_ROW;
     size_t where;
     const char *fault;
     for (size_t i = 0; i < t->header.n_columns; i++)
@@ -396,6 +442,8 @@ void llmsim_trace_get_status(const struct llmsim_trace *trace, struct llmsim_tra
         .bytes_read = llmsim_input_position(trace->lines.input),
         .bytes_total = llmsim_input_size(trace->lines.input),
         .has_request_ids = trace->header.has_request_ids,
+        .has_priorities = trace->header.has_priorities,
+        .has_deadlines = trace->header.has_deadlines,
         .has_dates = trace->header.kinds[trace->header.arrival_column] == LLMSIM_COLUMN_DATE,
         .unused_columns = trace->header.unused_columns,
     };

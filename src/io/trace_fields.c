@@ -4,6 +4,7 @@
 #define EXPECTED_TOKENS "expected a whole number from 0 to 1000000000"
 #define EXPECTED_SECONDS "expected seconds, such as 12.5"
 #define EXPECTED_DATE "expected a date and time, such as 2023-11-16 18:15:46.68"
+#define EXPECTED_PRIORITY "expected a whole number from -2147483648 to 2147483647"
 _Static_assert(LLMSIM_MAX_TOKENS == 1000000000, "EXPECTED_TOKENS names the limit");
 
 static const char *skip_digits(const char *p)
@@ -29,6 +30,23 @@ const char *llmsim_parse_tokens(const char *text, size_t n, uint32_t *tokens)
             return "is too large; " EXPECTED_TOKENS;
     }
     *tokens = (uint32_t)value;
+    return NULL;
+}
+
+const char *llmsim_parse_priority(const char *text, size_t n, int32_t *priority)
+{
+    const char *end = text + n;
+    bool negative = *text == '-';
+    int64_t value = 0;
+    text += *text == '-' || *text == '+';
+    if (text == end || skip_digits(text) != end)
+        return "is not a whole number; " EXPECTED_PRIORITY;
+    for (; text < end; text++) {
+        value = value * 10 + (*text - '0');
+        if (value > (int64_t)INT32_MAX + negative)
+            return "is out of range; " EXPECTED_PRIORITY;
+    }
+    *priority = (int32_t)(negative ? -value : value);
     return NULL;
 }
 

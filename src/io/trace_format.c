@@ -8,11 +8,14 @@
 
 static const struct llmsim_trace_format formats[] = {
     {
-        .choice = {"native", "arrival_s,prompt_tokens,output_tokens[,request_id]: llmsim's own"},
+        .choice = {"native", "arrival_s,prompt_tokens,output_tokens[,request_id][,priority]"
+                             "[,deadline_s]: llmsim's own"},
         .columns = {{"arrival_s", LLMSIM_COLUMN_SECONDS, false},
                     {"prompt_tokens", LLMSIM_COLUMN_PROMPT_TOKENS, false},
                     {"output_tokens", LLMSIM_COLUMN_OUTPUT_TOKENS, false},
-                    {"request_id", LLMSIM_COLUMN_REQUEST_ID, true}},
+                    {"request_id", LLMSIM_COLUMN_REQUEST_ID, true},
+                    {"priority", LLMSIM_COLUMN_PRIORITY, true},
+                    {"deadline_s", LLMSIM_COLUMN_DEADLINE, true}},
     },
     {
         .choice = {"azure", "TIMESTAMP,ContextTokens,GeneratedTokens: Azure's public traces"},

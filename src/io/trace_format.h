@@ -17,6 +17,8 @@ enum llmsim_column_kind {
     LLMSIM_COLUMN_PROMPT_TOKENS,
     LLMSIM_COLUMN_OUTPUT_TOKENS,
     LLMSIM_COLUMN_REQUEST_ID,
+    LLMSIM_COLUMN_PRIORITY, /* empty: 0 */
+    LLMSIM_COLUMN_DEADLINE, /* seconds, on the clock of the arrivals; empty: none */
 };
 
 struct llmsim_trace_column {

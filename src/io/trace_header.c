@@ -78,6 +78,11 @@ static enum llmsim_status place_column(struct llmsim_trace_header *header,
         header->id_column = at;
         header->has_request_ids = true;
     }
+    if (column->kind == LLMSIM_COLUMN_DEADLINE) {
+        header->deadline_column = at;
+        header->has_deadlines = true;
+    }
+    header->has_priorities |= column->kind == LLMSIM_COLUMN_PRIORITY;
     return LLMSIM_OK;
 }
 

@@ -68,6 +68,14 @@ static char *put_time(struct llmsim_trace_writer *writer, char *p, int64_t ns)
     return p + n - 1;
 }
 
+static char *put_priority(char *p, int32_t priority)
+{
+    if (priority >= 0)
+        return llmsim_put_u64(p, (uint64_t)priority);
+    *p++ = '-';
+    return llmsim_put_u64(p, (uint64_t) - (int64_t)priority);
+}
+
 static char *put_field(struct llmsim_trace_writer *writer, char *p, enum llmsim_column_kind kind,
                        const struct llmsim_request *request, const struct llmsim_source *source)
 {
@@ -88,10 +96,31 @@ static char *put_field(struct llmsim_trace_writer *writer, char *p, enum llmsim_
         text = source->id_text(source->self, request->id, &length);
         memcpy(p, text, length);
         return p + length;
+    case LLMSIM_COLUMN_PRIORITY:
+        return put_priority(p, request->priority);
+    case LLMSIM_COLUMN_DEADLINE:
+        return request->deadline_ns != LLMSIM_NO_DEADLINE ? llmsim_put_ns(p, request->deadline_ns)
+                                                          : p;
     case LLMSIM_COLUMN_IGNORED:
         break;
     }
     return p;
+}
+
+/* Is this column of the format one of the new trace? */
+static bool is_written(const struct llmsim_trace_column *column,
+                       const struct llmsim_trace_writer_options *options)
+{
+    switch (column->kind) {
+    case LLMSIM_COLUMN_REQUEST_ID:
+        return options->with_request_ids;
+    case LLMSIM_COLUMN_PRIORITY:
+        return options->with_priorities;
+    case LLMSIM_COLUMN_DEADLINE:
+        return options->with_deadlines;
+    default:
+        return true;
+    }
 }
 
 static void put_header(struct llmsim_trace_writer *writer)
@@ -119,7 +148,7 @@ enum llmsim_status llmsim_trace_writer_open(const char *path,
         return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
     w->day = -1;
     for (const struct llmsim_trace_column *c = format->columns; c->name != NULL; c++)
-        if (!c->optional || (c->kind == LLMSIM_COLUMN_REQUEST_ID && options->with_request_ids))
+        if (is_written(c, options))
             w->columns[w->n_columns++] = *c;
     status = llmsim_output_open(&w->out, path,
                                 options->zstd ? LLMSIM_COMPRESS_ZSTD : LLMSIM_COMPRESS_NONE, err);
@@ -148,12 +177,22 @@ enum llmsim_status llmsim_trace_writer_add(struct llmsim_trace_writer *writer,
     return llmsim_output_check(&writer->out, err);
 }
 
-bool llmsim_trace_writer_has_ids(const struct llmsim_trace_writer *writer)
+static bool has_column(const struct llmsim_trace_writer *writer, enum llmsim_column_kind kind)
 {
     for (size_t i = 0; i < writer->n_columns; i++)
-        if (writer->columns[i].kind == LLMSIM_COLUMN_REQUEST_ID)
+        if (writer->columns[i].kind == kind)
             return true;
     return false;
+}
+
+void llmsim_trace_writer_get_status(const struct llmsim_trace_writer *writer,
+                                    struct llmsim_trace_writer_status *status)
+{
+    *status = (struct llmsim_trace_writer_status){
+        .has_request_ids = has_column(writer, LLMSIM_COLUMN_REQUEST_ID),
+        .has_priorities = has_column(writer, LLMSIM_COLUMN_PRIORITY),
+        .has_deadlines = has_column(writer, LLMSIM_COLUMN_DEADLINE),
+    };
 }
 
 enum llmsim_status llmsim_trace_writer_commit(struct llmsim_trace_writer *writer,
