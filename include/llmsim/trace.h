@@ -102,6 +102,7 @@ LLMSIM_API struct llmsim_source llmsim_trace_source(struct llmsim_trace *trace);
 struct llmsim_trace_status {
     const char *format;   /* name */
     uint64_t rows;        /* data rows given out */
+    uint64_t failed;      /* of these, calls that failed */
     uint64_t rejected;    /* data rows refused */
     uint64_t bytes_read;  /* of the file as it lies on disk */
     uint64_t bytes_total; /* likewise; 0: not known (a pipe) */
@@ -121,7 +122,8 @@ LLMSIM_API void llmsim_trace_get_status(const struct llmsim_trace *trace,
 struct llmsim_trace_writer;
 struct llmsim_trace_writer_options {
     const char *format;    /* NULL: native */
-    bool with_request_ids; /* a column for them, where the format has one */
+    bool with_request_ids; /* a column for them, where the format has one. A format that cannot do
+                            * without gets numbers from 0 if this is false */
     bool zstd;             /* compressed */
     bool with_priorities;  /* like with_request_ids */
     bool with_deadlines;   /* likewise */
@@ -140,6 +142,8 @@ struct llmsim_trace_writer_status {
     bool has_request_ids;
     bool has_priorities;
     bool has_deadlines;
+    uint64_t failed_lost; /* calls that failed, which are now requests with 0 output tokens */
+    uint64_t failed_made; /* the other way round */
 };
 LLMSIM_API void llmsim_trace_writer_get_status(const struct llmsim_trace_writer *writer,
                                                struct llmsim_trace_writer_status *status);

@@ -108,6 +108,16 @@ static void note_losses(const struct conversion *c, const struct llmsim_trace_st
         (void)fprintf(stderr, "llmsim: not converted: priorities\n");
     if (status->has_deadlines && !written.has_deadlines)
         (void)fprintf(stderr, "llmsim: not converted: deadlines\n");
+    if (written.failed_lost > 0)
+        (void)fprintf(stderr,
+                      "llmsim: not converted: the failure of %llu calls, which are now requests "
+                      "with 0 output tokens\n",
+                      (unsigned long long)written.failed_lost);
+    if (written.failed_made > 0)
+        (void)fprintf(stderr,
+                      "llmsim: not converted: the success of %llu requests with 0 output tokens, "
+                      "which are failed calls in the new format\n",
+                      (unsigned long long)written.failed_made);
     if (status->has_dates)
         (void)fprintf(stderr, "llmsim: not converted: the date of the first request\n");
     if (status->rejected > 0)

@@ -32,6 +32,7 @@ struct llmsim_trace {
     int64_t zero_ns; /* what the file calls the trace's time 0 */
     int64_t last_ns; /* arrival of the last good row, before scaling */
     uint64_t rows;
+    uint64_t failed;
     uint64_t rejected;
     bool out_of_memory;
     bool ended;
@@ -123,6 +124,10 @@ static const char *place_row(struct llmsim_trace *t, const struct row *row,
         .priority = row->priority,
         .deadline_ns = deadline_ns,
     };
+    if (row->output_tokens == 0 && t->header.format->no_output_is_failed) {
+        request->is_failed = true;
+        t->failed++;
+    }
     t->rows++;
     return NULL;
 }
@@ -175,6 +180,10 @@ static const char *scan_row(const struct llmsim_trace *t, const char *p, struct 
         case LLMSIM_COLUMN_DEADLINE:
             p = ends_field(*p) ? p : llmsim_scan_seconds(p, &row->deadline_ns);
             break;
+        case LLMSIM_COLUMN_BATCH_SIZE:
+            p = *p == '1' ? p + 1 : NULL;
+            break;
+        case LLMSIM_COLUMN_TOTAL_TOKENS:
         case LLMSIM_COLUMN_IGNORED:
             p = scan_text(p, true);
             break;
@@ -280,6 +289,9 @@ static const char *parse_field(struct llmsim_trace *t, size_t field, struct row 
         return f->length > 0 ? llmsim_parse_priority(f->text, f->length, &row->priority) : NULL;
     case LLMSIM_COLUMN_DEADLINE:
         return f->length > 0 ? llmsim_parse_seconds(f->text, f->length, &row->deadline_ns) : NULL;
+    case LLMSIM_COLUMN_BATCH_SIZE:
+        return strcmp(f->text, "1") == 0 ? NULL : "is not 1; expected 1: a row is one request";
+    case LLMSIM_COLUMN_TOTAL_TOKENS:
     case LLMSIM_COLUMN_IGNORED:
         break;
     }
@@ -438,6 +450,7 @@ void llmsim_trace_get_status(const struct llmsim_trace *trace, struct llmsim_tra
     *status = (struct llmsim_trace_status){
         .format = trace->header.format->choice.name,
         .rows = trace->rows,
+        .failed = trace->failed,
         .rejected = trace->rejected,
         .bytes_read = llmsim_input_position(trace->lines.input),
         .bytes_total = llmsim_input_size(trace->lines.input),

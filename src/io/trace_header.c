@@ -4,16 +4,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EXPECTED_MAX 512
+#define EXPECTED_MAX 640
 
 static enum llmsim_status fail_empty(const struct llmsim_lines *lines,
                                      const struct llmsim_trace_format *format,
                                      struct llmsim_error *err)
 {
     char expected[EXPECTED_MAX];
+    struct llmsim_format_list list = {.formats = {format}, .n = 1};
+    if (format == NULL)
+        llmsim_trace_format_all(&list);
     return llmsim_fail_at(err, LLMSIM_TRACE, llmsim_input_name(lines->input), lines->n_lines + 1, 1,
                           "trace has no header; expected %s",
-                          llmsim_trace_format_expected(format, expected, sizeof expected));
+                          llmsim_trace_format_expected_any(&list, expected, sizeof expected));
 }
 
 /* The first line that is not blank, split into fields. */
@@ -47,6 +50,28 @@ static enum llmsim_status read_fields(struct llmsim_lines *lines, struct llmsim_
                               "header has %zu columns; expected at most %u", csv->n_fields,
                               LLMSIM_CSV_MAX_FIELDS);
     return LLMSIM_OK;
+}
+
+/* The one format that the header fits, or that it is nearest to. */
+static enum llmsim_status detect(struct llmsim_trace_header *header,
+                                 const struct llmsim_csv_line *csv,
+                                 const struct llmsim_lines *lines, struct llmsim_error *err)
+{
+    struct llmsim_format_list list;
+    bool nearest;
+    char text[EXPECTED_MAX];
+    const char *name = llmsim_input_name(lines->input);
+    llmsim_trace_format_detect(csv, &list, &nearest);
+    header->format = list.formats[0];
+    if (list.n == 1)
+        return LLMSIM_OK;
+    if (nearest)
+        return llmsim_fail_at(err, LLMSIM_TRACE, name, lines->n_lines, 1,
+                              "header fits no known format; expected %s",
+                              llmsim_trace_format_expected_any(&list, text, sizeof text));
+    return llmsim_fail_at(err, LLMSIM_TRACE, name, lines->n_lines, 1,
+                          "header fits more than one format; expected it to be named: %s",
+                          llmsim_trace_format_names(&list, text, sizeof text));
 }
 
 /* Find one column of the format in the header, exactly once. */
@@ -117,13 +142,9 @@ enum llmsim_status llmsim_trace_header_read(struct llmsim_trace_header *header,
     if (status != LLMSIM_OK)
         return status;
     if (format == NULL)
-        header->format = llmsim_trace_format_detect(csv);
-    if (header->format == NULL) {
-        char expected[EXPECTED_MAX];
-        llmsim_trace_format_expected(NULL, expected, sizeof expected);
-        return llmsim_fail_at(err, LLMSIM_TRACE, name, lines->n_lines, 1,
-                              "header has no column of any known format; expected %s", expected);
-    }
+        status = detect(header, csv, lines, err);
+    if (status != LLMSIM_OK)
+        return status;
     header->n_columns = csv->n_fields;
     for (const struct llmsim_trace_column *c = header->format->columns; c->name != NULL; c++) {
         status = place_column(header, c, csv, name, lines->n_lines, &line, err);

@@ -14,8 +14,11 @@
 
 struct llmsim_trace_writer {
     struct llmsim_output out;
+    bool with_request_ids;
+    const struct llmsim_trace_format *format;
     struct llmsim_trace_column columns[LLMSIM_FORMAT_MAX_COLUMNS]; /* those that are written */
     size_t n_columns;
+    uint64_t n_rows, failed_lost, failed_made;
     int64_t day;   /* number of the day whose date is `date`, from 1970-01-01 */
     char date[11]; /* "YYYY-MM-DD " */
 };
@@ -76,12 +79,24 @@ static char *put_priority(char *p, int32_t priority)
     return llmsim_put_u64(p, (uint64_t) - (int64_t)priority);
 }
 
-static char *put_field(struct llmsim_trace_writer *writer, char *p, enum llmsim_column_kind kind,
-                       const struct llmsim_request *request, const struct llmsim_source *source)
+static char *put_id(const struct llmsim_trace_writer *writer, char *p,
+                    const struct llmsim_request *request, const struct llmsim_source *source)
 {
     size_t length;
-    const char *text;
-    switch (kind) {
+    if (!writer->with_request_ids)
+        return llmsim_put_u64(p, writer->n_rows);
+    if (request->id == LLMSIM_NO_ID)
+        return llmsim_put_u64(p, request->row);
+    const char *text = source->id_text(source->self, request->id, &length);
+    memcpy(p, text, length);
+    return p + length;
+}
+
+static char *put_field(struct llmsim_trace_writer *writer, char *p,
+                       const struct llmsim_trace_column *column,
+                       const struct llmsim_request *request, const struct llmsim_source *source)
+{
+    switch (column->kind) {
     case LLMSIM_COLUMN_SECONDS:
         return llmsim_put_ns(p, request->arrival_ns);
     case LLMSIM_COLUMN_DATE:
@@ -91,18 +106,19 @@ static char *put_field(struct llmsim_trace_writer *writer, char *p, enum llmsim_
     case LLMSIM_COLUMN_OUTPUT_TOKENS:
         return llmsim_put_u64(p, request->output_tokens);
     case LLMSIM_COLUMN_REQUEST_ID:
-        if (request->id == LLMSIM_NO_ID)
-            return llmsim_put_u64(p, request->row);
-        text = source->id_text(source->self, request->id, &length);
-        memcpy(p, text, length);
-        return p + length;
+        return put_id(writer, p, request, source);
     case LLMSIM_COLUMN_PRIORITY:
         return put_priority(p, request->priority);
     case LLMSIM_COLUMN_DEADLINE:
         return request->deadline_ns != LLMSIM_NO_DEADLINE ? llmsim_put_ns(p, request->deadline_ns)
                                                           : p;
+    case LLMSIM_COLUMN_TOTAL_TOKENS:
+        return llmsim_put_u64(p, (uint64_t)request->prompt_tokens + request->output_tokens);
+    case LLMSIM_COLUMN_BATCH_SIZE:
+        *p = '1';
+        return p + 1;
     case LLMSIM_COLUMN_IGNORED:
-        break;
+        return stpcpy(p, column->fill);
     }
     return p;
 }
@@ -113,7 +129,7 @@ static bool is_written(const struct llmsim_trace_column *column,
 {
     switch (column->kind) {
     case LLMSIM_COLUMN_REQUEST_ID:
-        return options->with_request_ids;
+        return options->with_request_ids || !column->optional;
     case LLMSIM_COLUMN_PRIORITY:
         return options->with_priorities;
     case LLMSIM_COLUMN_DEADLINE:
@@ -146,6 +162,8 @@ enum llmsim_status llmsim_trace_writer_open(const char *path,
     struct llmsim_trace_writer *w = calloc(1, sizeof *w);
     if (w == NULL)
         return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
+    w->with_request_ids = options->with_request_ids;
+    w->format = format;
     w->day = -1;
     for (const struct llmsim_trace_column *c = format->columns; c->name != NULL; c++)
         if (is_written(c, options))
@@ -166,13 +184,18 @@ enum llmsim_status llmsim_trace_writer_add(struct llmsim_trace_writer *writer,
                                            const struct llmsim_request *requests, size_t n,
                                            struct llmsim_error *err)
 {
+    bool failed_here = writer->format->no_output_is_failed;
     for (size_t i = 0; i < n; i++) {
         char *p = llmsim_output_room(&writer->out, ROW_ROOM);
         for (size_t c = 0; c < writer->n_columns; c++) {
-            p = put_field(writer, p, writer->columns[c].kind, &requests[i], source);
+            p = put_field(writer, p, &writer->columns[c], &requests[i], source);
             *p++ = c + 1 < writer->n_columns ? ',' : '\n';
         }
         llmsim_output_advance(&writer->out, p);
+        writer->n_rows++;
+        bool reads_failed = failed_here && requests[i].output_tokens == 0;
+        writer->failed_lost += requests[i].is_failed && !reads_failed;
+        writer->failed_made += reads_failed && !requests[i].is_failed;
     }
     return llmsim_output_check(&writer->out, err);
 }
@@ -189,9 +212,11 @@ void llmsim_trace_writer_get_status(const struct llmsim_trace_writer *writer,
                                     struct llmsim_trace_writer_status *status)
 {
     *status = (struct llmsim_trace_writer_status){
-        .has_request_ids = has_column(writer, LLMSIM_COLUMN_REQUEST_ID),
+        .has_request_ids = writer->with_request_ids && has_column(writer, LLMSIM_COLUMN_REQUEST_ID),
         .has_priorities = has_column(writer, LLMSIM_COLUMN_PRIORITY),
         .has_deadlines = has_column(writer, LLMSIM_COLUMN_DEADLINE),
+        .failed_lost = writer->failed_lost,
+        .failed_made = writer->failed_made,
     };
 }
 
