@@ -11,6 +11,7 @@
 
 #include "csv_line.h"
 #include "id_pool.h"
+#include "json_line.h"
 #include "lines.h"
 #include "llmsim/trace.h"
 #include "trace_fields.h"
@@ -24,13 +25,16 @@ _Static_assert(LLMSIM_LINES_SLACK >= LLMSIM_SCAN_BYTES && LLMSIM_CSV_SLACK >= LL
 struct llmsim_trace {
     struct llmsim_lines lines;
     struct llmsim_csv_line csv;
+    struct llmsim_json_line json;
+    struct llmsim_csv_field json_fields[LLMSIM_FORMAT_MAX_COLUMNS]; /* text NULL: absent */
     struct llmsim_trace_options options;
     struct llmsim_trace_header header;
     struct llmsim_day_cache day;
     struct llmsim_id_pool ids;
-    bool has_zero;   /* zero_ns is known */
-    int64_t zero_ns; /* what the file calls the trace's time 0 */
-    int64_t last_ns; /* arrival of the last good row, before scaling */
+    bool has_zero;       /* zero_ns is known */
+    int64_t zero_ns;     /* what the file calls the trace's time 0 */
+    int64_t last_ns;     /* arrival of the last good row, before scaling */
+    size_t fault_offset; /* bytes into a field, of what is wrong with it */
     uint64_t rows;
     uint64_t failed;
     uint64_t rejected;
@@ -187,6 +191,9 @@ static const char *scan_row(const struct llmsim_trace *t, const char *p, struct 
         case LLMSIM_COLUMN_IGNORED:
             p = scan_text(p, true);
             break;
+        case LLMSIM_COLUMN_MILLISECONDS:
+        case LLMSIM_COLUMN_HASH_IDS:
+            return NULL; /* only in JSON */
         }
         if (p == NULL)
             return NULL;
@@ -255,23 +262,44 @@ static enum llmsim_status reject(struct llmsim_trace *t, const struct llmsim_lin
     return t->options.on_reject(t->options.on_reject_ctx, &what, err);
 }
 
+/* A field of the line that was taken last. */
+static const struct llmsim_csv_field *field_at(const struct llmsim_trace *t, size_t field)
+{
+    return t->header.format->is_json ? &t->json_fields[field] : &t->csv.fields[field];
+}
+
 static enum llmsim_status reject_field(struct llmsim_trace *t, const struct llmsim_line *line,
                                        size_t field, const char *fault, struct llmsim_error *err)
 {
     char shown[48];
-    const struct llmsim_csv_field *f = &t->csv.fields[field];
+    const struct llmsim_csv_field *f = field_at(t, field);
     const char *name = t->header.names[field];
-    size_t column = llmsim_csv_column(line->text, line->length, field);
+    size_t column = t->header.format->is_json ? (size_t)(f->text - line->text) + 1 + t->fault_offset
+                                              : llmsim_csv_column(line->text, line->length, field);
     if (f->length == 0)
         return reject(t, line, column, err, "%s %s", name, fault);
     return reject(t, line, column, err, "%s '%s' %s", name, shorten(f->text, f->length, shown),
                   fault);
 }
 
+/* Behind the prompt's length in the table, so that is known. */
+static const char *parse_hash_ids(struct llmsim_trace *t, const struct llmsim_csv_field *f,
+                                  const struct row *row)
+{
+    size_t n_ids, n_blocks = ((size_t)row->prompt_tokens + LLMSIM_HASH_BLOCK_TOKENS - 1) /
+                             LLMSIM_HASH_BLOCK_TOKENS;
+    const char *fault = llmsim_parse_hash_ids(f->text, f->length, &n_ids, &t->fault_offset);
+    if (fault == NULL && n_ids != n_blocks)
+        fault = "does not fit the prompt; expected one id for each 512 tokens begun";
+    return fault;
+}
+_Static_assert(LLMSIM_HASH_BLOCK_TOKENS == 512, "parse_hash_ids names it");
+
 /* One field into the row; NULL, or what is wrong with it. */
 static const char *parse_field(struct llmsim_trace *t, size_t field, struct row *row)
 {
-    const struct llmsim_csv_field *f = &t->csv.fields[field];
+    const struct llmsim_csv_field *f = field_at(t, field);
+    t->fault_offset = 0;
     switch ((enum llmsim_column_kind)t->header.kinds[field]) {
     case LLMSIM_COLUMN_SECONDS:
         return llmsim_parse_seconds(f->text, f->length, &row->time_ns);
@@ -291,6 +319,10 @@ static const char *parse_field(struct llmsim_trace *t, size_t field, struct row 
         return f->length > 0 ? llmsim_parse_seconds(f->text, f->length, &row->deadline_ns) : NULL;
     case LLMSIM_COLUMN_BATCH_SIZE:
         return strcmp(f->text, "1") == 0 ? NULL : "is not 1; expected 1: a row is one request";
+    case LLMSIM_COLUMN_MILLISECONDS:
+        return llmsim_parse_milliseconds(f->text, f->length, &row->time_ns);
+    case LLMSIM_COLUMN_HASH_IDS:
+        return parse_hash_ids(t, f, row);
     case LLMSIM_COLUMN_TOTAL_TOKENS:
     case LLMSIM_COLUMN_IGNORED:
         break;
@@ -306,7 +338,7 @@ static enum llmsim_status take_fields(struct llmsim_trace *t, const struct llmsi
     size_t where;
     const char *fault;
     for (size_t i = 0; i < t->header.n_columns; i++)
-        if ((fault = parse_field(t, i, &row)) != NULL)
+        if (field_at(t, i)->text != NULL && (fault = parse_field(t, i, &row)) != NULL)
             return reject_field(t, line, i, fault, err);
     fault = place_row(t, &row, request, &where);
     if (t->out_of_memory)
@@ -323,14 +355,90 @@ static void end_trace(struct llmsim_trace *t)
     llmsim_lines_sha256(&t->lines, t->sha256);
 }
 
+/* Split a line into t->csv.fields: *good if it makes a row. */
+static enum llmsim_status split_csv(struct llmsim_trace *t, const struct llmsim_line *line,
+                                    bool *good, struct llmsim_error *err)
+{
+    size_t column = 0;
+    const char *fault = llmsim_csv_line_parse(&t->csv, line->text, line->length, &column);
+    if (fault != NULL)
+        return reject(t, line, column, err, "%s", fault);
+    *good = t->csv.n_fields == t->header.n_columns;
+    if (*good || t->csv.n_fields == 0)
+        return LLMSIM_OK;
+    bool more = t->csv.n_fields > t->header.n_columns;
+    column =
+        llmsim_csv_column(line->text, line->length, more ? t->header.n_columns : t->csv.n_fields);
+    return reject(t, line, column, err, "row has %zu fields; expected %zu, as in the header",
+                  t->csv.n_fields, t->header.n_columns);
+}
+
+/* One member of a JSON line to its column; false: it is there already. */
+static bool place_member(struct llmsim_trace *t, const struct llmsim_json_member *member)
+{
+    for (size_t i = 0; i < t->header.n_columns; i++) {
+        const char *name = t->header.names[i];
+        if (strncmp(name, member->key, member->key_length) != 0 || name[member->key_length] != '\0')
+            continue;
+        if (t->json_fields[i].text != NULL)
+            return false;
+        t->json_fields[i] = (struct llmsim_csv_field){member->value, member->value_length};
+        if (t->header.kinds[i] != LLMSIM_COLUMN_HASH_IDS)
+            return true;
+    }
+    llmsim_trace_header_note_unused(&t->header, member->key, member->key_length);
+    return true;
+}
+
+/* Likewise, into t->json_fields. */
+static enum llmsim_status split_json(struct llmsim_trace *t, const struct llmsim_line *line,
+                                     bool *good, struct llmsim_error *err)
+{
+    const struct llmsim_trace_format *format = t->header.format;
+    size_t n_bom = t->lines.n_lines == 1 ? t->header.n_bom : 0;
+    size_t column = 0;
+    memset(t->json_fields, 0, sizeof t->json_fields);
+    const char *fault =
+        llmsim_json_line_parse(&t->json, line->text + n_bom, line->length - n_bom, &column);
+    if (fault != NULL)
+        return reject(t, line, column + n_bom, err, "%s", fault);
+    if (t->json.is_blank)
+        return LLMSIM_OK;
+    for (size_t i = 0; i < t->json.n_members; i++) {
+        const struct llmsim_json_member *m = &t->json.members[i];
+        if (!place_member(t, m))
+            return reject(t, line, (size_t)(m->key - line->text), err,
+                          "key %.*s is repeated; expected it once", (int)m->key_length, m->key);
+    }
+    for (size_t i = 0; i < t->header.n_columns; i++) {
+        char expected[256];
+        if (t->json_fields[i].text == NULL && !format->columns[i].optional)
+            return reject(t, line, 1, err, "key %s is missing; expected %s", t->header.names[i],
+                          llmsim_trace_format_expected(format, expected, sizeof expected));
+    }
+    *good = true;
+    return LLMSIM_OK;
+}
+
+static enum llmsim_status next_line(struct llmsim_trace *t, struct llmsim_line *line, bool *ended,
+                                    struct llmsim_error *err)
+{
+    if (t->header.first_row.text == NULL)
+        return llmsim_lines_next(&t->lines, line, ended, err);
+    *line = t->header.first_row;
+    *ended = false;
+    t->header.first_row.text = NULL;
+    return LLMSIM_OK;
+}
+
 /* The next line, whatever it is: *taken if it made a request. */
 static enum llmsim_status read_line(struct llmsim_trace *t, struct llmsim_request *request,
                                     bool *taken, struct llmsim_error *err)
 {
     struct llmsim_line line;
-    bool ended;
+    bool ended, good = false;
     *taken = false;
-    enum llmsim_status status = llmsim_lines_next(&t->lines, &line, &ended, err);
+    enum llmsim_status status = next_line(t, &line, &ended, err);
     if (status != LLMSIM_OK)
         return status;
     if (ended) {
@@ -340,20 +448,8 @@ static enum llmsim_status read_line(struct llmsim_trace *t, struct llmsim_reques
     if (line.too_long)
         return reject(t, &line, LLMSIM_MAX_ROW_BYTES + 1, err,
                       "row is too long; expected at most %u bytes", LLMSIM_MAX_ROW_BYTES);
-    size_t column = 0;
-    const char *fault = llmsim_csv_line_parse(&t->csv, line.text, line.length, &column);
-    if (fault != NULL)
-        return reject(t, &line, column, err, "%s", fault);
-    if (t->csv.n_fields == 0)
-        return LLMSIM_OK;
-    if (t->csv.n_fields != t->header.n_columns) {
-        bool more = t->csv.n_fields > t->header.n_columns;
-        column =
-            llmsim_csv_column(line.text, line.length, more ? t->header.n_columns : t->csv.n_fields);
-        return reject(t, &line, column, err, "row has %zu fields; expected %zu, as in the header",
-                      t->csv.n_fields, t->header.n_columns);
-    }
-    return take_fields(t, &line, request, taken, err);
+    status = (t->header.format->is_json ? split_json : split_csv)(t, &line, &good, err);
+    return good ? take_fields(t, &line, request, taken, err) : status;
 }
 
 /* How many of `wanted` requests the limit still allows. */
@@ -377,7 +473,9 @@ static enum llmsim_status read_trace(void *self, struct llmsim_request *requests
             end_trace(t);
             break;
         }
-        size_t n_plain = t->options.only_libcsv ? 0 : read_plain_rows(t, requests + *n, wanted);
+        size_t n_plain = t->options.only_libcsv || t->header.format->is_json
+                             ? 0
+                             : read_plain_rows(t, requests + *n, wanted);
         *n += n_plain;
         if (n_plain < wanted) {
             bool taken;

@@ -130,6 +130,42 @@ const char *llmsim_parse_seconds(const char *text, size_t n, int64_t *ns)
     return *ns < 0 ? "is too large; expected at most 3153600000 seconds, which is 100 years" : NULL;
 }
 
+const char *llmsim_parse_milliseconds(const char *text, size_t n, int64_t *ns)
+{
+    struct decimal d;
+    if (n == 0 || !scan_decimal(text, text + n, &d))
+        return "is not a number; expected milliseconds, such as 27482";
+    d.n_integer -= 3;
+    *ns = decimal_to_ns(&d);
+    if (d.negative && *ns != 0)
+        return "is negative; expected 0 or more milliseconds";
+    return *ns < 0 ? "is too large; expected at most 3153600000000 milliseconds, which is 100 years"
+                   : NULL;
+}
+
+const char *llmsim_parse_hash_ids(const char *text, size_t n, size_t *n_ids, size_t *at)
+{
+    const char *p = text, *end = text + n;
+    *n_ids = *at = 0;
+    if (*p != '[')
+        return "is not an array; expected one of whole numbers";
+    for (p++; p < end; p++) {
+        if (*p == ' ' || *p == '\t' || *p == ',' || *p == ']')
+            continue;
+        const char *first = p;
+        p = skip_digits(p);
+        *at = (size_t)(first - text);
+        if (p == first || (*p != ',' && *p != ']' && *p != ' ' && *p != '\t'))
+            return "has an id that is not a whole number; expected 0 or more";
+        if (p - first > 19)
+            return "has an id that is too large; expected at most 19 digits";
+        ++*n_ids;
+        p--;
+    }
+    *at = 0;
+    return NULL;
+}
+
 /* Exactly two digits. */
 static bool scan_two(const char *p, int *value)
 {

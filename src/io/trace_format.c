@@ -25,6 +25,16 @@ static const struct llmsim_trace_format formats[] = {
                     {"GeneratedTokens", LLMSIM_COLUMN_OUTPUT_TOKENS, false, NULL}},
     },
     {
+        .choice = {"mooncake",
+                   "JSON lines of timestamp (ms), input_length, output_length, hash_ids: "
+                   "Mooncake's traces"},
+        .is_json = true,
+        .columns = {{"timestamp", LLMSIM_COLUMN_MILLISECONDS, false, NULL},
+                    {"input_length", LLMSIM_COLUMN_PROMPT_TOKENS, false, NULL},
+                    {"output_length", LLMSIM_COLUMN_OUTPUT_TOKENS, false, NULL},
+                    {"hash_ids", LLMSIM_COLUMN_HASH_IDS, true, NULL}},
+    },
+    {
         .choice = {"burstgpt", "Timestamp,Request tokens,Response tokens,...: BurstGPT's traces"},
         .no_output_is_failed = true,
         .columns = {{"Timestamp", LLMSIM_COLUMN_SECONDS, false, NULL},
@@ -123,6 +133,14 @@ size_t llmsim_trace_format_column(const struct llmsim_csv_line *header, const ch
     return header->n_fields;
 }
 
+const struct llmsim_trace_format *llmsim_trace_format_json(void)
+{
+    size_t i = 0;
+    while (!formats[i].is_json)
+        i++;
+    return &formats[i];
+}
+
 /* A format that fits scores more than any that does not; of those the one that has more wins. */
 static int score(const struct llmsim_trace_format *format, const struct llmsim_csv_line *header)
 {
@@ -141,6 +159,8 @@ void llmsim_trace_format_detect(const struct llmsim_csv_line *header,
     int best = 0;
     list->n = 0;
     for (size_t i = 0; i < N_FORMATS; i++) {
+        if (formats[i].is_json)
+            continue;
         int score_here = score(&formats[i], header);
         if (score_here > best)
             list->n = 0;

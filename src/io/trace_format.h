@@ -1,4 +1,5 @@
-/* trace_format.h: the table of trace formats. To add a CSV format is to add a row. */
+/* trace_format.h: the table of trace formats. To add a format of CSV or of JSON lines is to add a
+ * row. */
 #ifndef LLMSIM_IO_TRACE_FORMAT_H
 #define LLMSIM_IO_TRACE_FORMAT_H
 
@@ -12,8 +13,9 @@
 /* What a column holds. */
 enum llmsim_column_kind {
     LLMSIM_COLUMN_IGNORED,
-    LLMSIM_COLUMN_SECONDS, /* arrival */
-    LLMSIM_COLUMN_DATE,    /* arrival */
+    LLMSIM_COLUMN_SECONDS,      /* arrival */
+    LLMSIM_COLUMN_MILLISECONDS, /* arrival */
+    LLMSIM_COLUMN_DATE,         /* arrival */
     LLMSIM_COLUMN_PROMPT_TOKENS,
     LLMSIM_COLUMN_OUTPUT_TOKENS,
     LLMSIM_COLUMN_REQUEST_ID,
@@ -21,6 +23,7 @@ enum llmsim_column_kind {
     LLMSIM_COLUMN_DEADLINE,     /* seconds, on the clock of the arrivals; empty: none */
     LLMSIM_COLUMN_TOTAL_TOKENS, /* prompt and output: written, but not looked at */
     LLMSIM_COLUMN_BATCH_SIZE,   /* 1: a row is one request */
+    LLMSIM_COLUMN_HASH_IDS,     /* an array, one for each block of the prompt: checked, not kept */
 };
 
 struct llmsim_trace_column {
@@ -34,10 +37,14 @@ struct llmsim_trace_column {
 
 struct llmsim_trace_format {
     struct llmsim_choice choice;
+    bool is_json;             /* lines of JSON objects, whose keys are the columns; no header */
     bool starts_at_first_row; /* whose arrival is time 0 */
     bool no_output_is_failed; /* 0 output tokens: a call that failed */
     struct llmsim_trace_column columns[LLMSIM_FORMAT_MAX_COLUMNS]; /* ends with name NULL */
 };
+
+/* Prompt tokens of a block that has a hash id. */
+#define LLMSIM_HASH_BLOCK_TOKENS 512u
 
 #define LLMSIM_MAX_FORMATS 16
 
@@ -54,9 +61,12 @@ llmsim_trace_format_named(const char *name, const struct llmsim_trace_format **f
 
 void llmsim_trace_format_all(struct llmsim_format_list *list);
 
-/* The formats whose columns this header has: one, unless it is ambiguous. If none fits, then
- * *nearest and those that come as near as any, so that the error can say what is lacking; all, if
- * the header has no column of any. */
+/* The format of JSON lines. */
+const struct llmsim_trace_format *llmsim_trace_format_json(void);
+
+/* The CSV formats whose columns this header has: one, unless it is ambiguous. If none fits, then
+ * *nearest and those that come as near as any, so that the error can say what is lacking; all CSV
+ * formats, if the header has no column of any. */
 void llmsim_trace_format_detect(const struct llmsim_csv_line *header,
                                 struct llmsim_format_list *list, bool *nearest);
 

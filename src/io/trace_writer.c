@@ -1,4 +1,6 @@
 /* trace_writer.c: rows by the columns of a format's table, the mirror of trace.c. */
+#include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,14 +11,22 @@
 #include "trace_format.h"
 
 #define NS_PER_DAY (86400 * LLMSIM_NS_PER_S)
-/* The longest row: a date or number of 32 bytes a column, and the id. */
-#define ROW_ROOM (LLMSIM_FORMAT_MAX_COLUMNS * 33 + LLMSIM_MAX_REQUEST_ID)
+/* What stands before a field: a comma, or a key of JSON. */
+#define PREFIX_ROOM 32
+/* The longest row: a date or number of 32 bytes a column, the id and the line's end. */
+#define ROW_ROOM (LLMSIM_FORMAT_MAX_COLUMNS * (32 + PREFIX_ROOM) + LLMSIM_MAX_REQUEST_ID + 2)
+
+struct prefix {
+    char text[PREFIX_ROOM];
+    size_t length;
+};
 
 struct llmsim_trace_writer {
     struct llmsim_output out;
     bool with_request_ids;
     const struct llmsim_trace_format *format;
     struct llmsim_trace_column columns[LLMSIM_FORMAT_MAX_COLUMNS]; /* those that are written */
+    struct prefix prefixes[LLMSIM_FORMAT_MAX_COLUMNS];
     size_t n_columns;
     uint64_t n_rows, failed_lost, failed_made;
     int64_t day;   /* number of the day whose date is `date`, from 1970-01-01 */
@@ -71,6 +81,18 @@ static char *put_time(struct llmsim_trace_writer *writer, char *p, int64_t ns)
     return p + n - 1;
 }
 
+/* With a fraction only where there is one: Mooncake's are whole. */
+static char *put_milliseconds(char *p, int64_t ns)
+{
+    uint32_t fraction = (uint32_t)(ns % 1000000);
+    p = llmsim_put_u64(p, (uint64_t)ns / 1000000);
+    if (fraction == 0)
+        return p;
+    *p++ = '.';
+    p = llmsim_put_3digits(p, fraction / 1000);
+    return llmsim_put_3digits(p, fraction % 1000);
+}
+
 static char *put_priority(char *p, int32_t priority)
 {
     if (priority >= 0)
@@ -99,6 +121,8 @@ static char *put_field(struct llmsim_trace_writer *writer, char *p,
     switch (column->kind) {
     case LLMSIM_COLUMN_SECONDS:
         return llmsim_put_ns(p, request->arrival_ns);
+    case LLMSIM_COLUMN_MILLISECONDS:
+        return put_milliseconds(p, request->arrival_ns);
     case LLMSIM_COLUMN_DATE:
         return put_time(writer, p, request->arrival_ns);
     case LLMSIM_COLUMN_PROMPT_TOKENS:
@@ -119,6 +143,8 @@ static char *put_field(struct llmsim_trace_writer *writer, char *p,
         return p + 1;
     case LLMSIM_COLUMN_IGNORED:
         return stpcpy(p, column->fill);
+    case LLMSIM_COLUMN_HASH_IDS: /* never written */
+        break;
     }
     return p;
 }
@@ -134,13 +160,31 @@ static bool is_written(const struct llmsim_trace_column *column,
         return options->with_priorities;
     case LLMSIM_COLUMN_DEADLINE:
         return options->with_deadlines;
+    case LLMSIM_COLUMN_HASH_IDS:
+        return false; /* a request does not have them */
     default:
         return true;
     }
 }
 
+/* As Python's json.dumps and Mooncake's own files have it: {"timestamp": 0, "input_length": 1} */
+static void set_prefixes(struct llmsim_trace_writer *writer)
+{
+    for (size_t i = 0; i < writer->n_columns; i++) {
+        struct prefix *prefix = &writer->prefixes[i];
+        int n = writer->format->is_json
+                    ? snprintf(prefix->text, PREFIX_ROOM, "%s\"%s\": ", i > 0 ? ", " : "{",
+                               writer->columns[i].name)
+                    : snprintf(prefix->text, PREFIX_ROOM, "%s", i > 0 ? "," : "");
+        assert(n >= 0 && n < PREFIX_ROOM);
+        prefix->length = (size_t)n;
+    }
+}
+
 static void put_header(struct llmsim_trace_writer *writer)
 {
+    if (writer->format->is_json)
+        return;
     for (size_t i = 0; i < writer->n_columns; i++) {
         llmsim_output_text(&writer->out, i > 0 ? "," : "");
         llmsim_output_text(&writer->out, writer->columns[i].name);
@@ -174,6 +218,7 @@ enum llmsim_status llmsim_trace_writer_open(const char *path,
         free(w);
         return status;
     }
+    set_prefixes(w);
     put_header(w);
     *writer = w;
     return LLMSIM_OK;
@@ -188,9 +233,13 @@ enum llmsim_status llmsim_trace_writer_add(struct llmsim_trace_writer *writer,
     for (size_t i = 0; i < n; i++) {
         char *p = llmsim_output_room(&writer->out, ROW_ROOM);
         for (size_t c = 0; c < writer->n_columns; c++) {
+            memcpy(p, writer->prefixes[c].text, PREFIX_ROOM);
+            p += writer->prefixes[c].length;
             p = put_field(writer, p, &writer->columns[c], &requests[i], source);
-            *p++ = c + 1 < writer->n_columns ? ',' : '\n';
         }
+        if (writer->format->is_json)
+            *p++ = '}';
+        *p++ = '\n';
         llmsim_output_advance(&writer->out, p);
         writer->n_rows++;
         bool reads_failed = failed_here && requests[i].output_tokens == 0;

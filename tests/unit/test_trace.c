@@ -374,7 +374,7 @@ Test(trace, formats_by_name)
     read_options(NATIVE "1,1,1\n", &options, &r);
     cr_expect(r.status == LLMSIM_USAGE);
     cr_expect_str_eq(r.err.message, "unknown trace format 'csv'; expected one of native, azure, "
-                                    "burstgpt, vidur, splitwise, servegen");
+                                    "mooncake, burstgpt, vidur, splitwise, servegen");
 }
 
 /* Lines as long as allowed, and one byte longer. */

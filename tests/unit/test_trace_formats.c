@@ -65,6 +65,15 @@ static const struct fixture fixtures[] = {
       {218050000, 2390, 13, false},
       {990070000, 7345, 2, false},
       {86399990071000, 1, 0, false}}},
+    {"mooncake.jsonl",
+     "mooncake",
+     "hash_ids,session",
+     4,
+     false,
+     {{0, 1300, 500, false},
+      {27000000, 1024, 1, false},
+      {1027500000, 0, 7, false},
+      {3000000000, 513, 0, false}}},
     {"burstgpt.csv",
      "burstgpt",
      "Session ID,Elapsed time,Model,Log Type",
@@ -180,6 +189,8 @@ Test(trace_formats, what_is_written)
     static const struct {
         const char *format, *text;
     } cases[] = {
+        {"mooncake", "{\"timestamp\": 500, \"input_length\": 1000000000, \"output_length\": 20}\n"
+                     "{\"timestamp\": 12000.000001, \"input_length\": 7, \"output_length\": 0}\n"},
         {"burstgpt", "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n"
                      "0.500000000,,1000000000,20,1000000020,\n"
                      "12.000000001,,7,0,7,\n"},
@@ -238,4 +249,67 @@ Test(trace_formats, an_ambiguous_header_can_be_named)
               r.requests[0].output_tokens == 6);
     cr_expect_str_eq(r.unused_columns, "arrival_s,prompt_tokens,output_tokens");
     remove_temp(path);
+}
+
+/* An empty file is a trace of no requests if it is said to be JSON lines; a byte order mark, CR LF
+ * and no end of the last line are fine there too. */
+Test(trace_formats, json_lines_as_files)
+{
+    static const char text[] = "\xEF\xBB\xBF{\"timestamp\":1,\"input_length\":2,"
+                               "\"output_length\":3}\r\n\r\n"
+                               "{\"timestamp\":4,\"input_length\":5,\"output_length\":6}";
+    char *path = temp_file("", 0);
+    struct reading r;
+    read_trace(path, "mooncake", false, &r);
+    cr_expect(r.n == 0 && strlen(r.status.sha256) == 64);
+    write_file(path, text, sizeof text - 1);
+    read_trace(path, NULL, false, &r);
+    cr_expect(r.n == 2 && r.requests[0].arrival_ns == 1000000 && r.requests[0].row == 0);
+    cr_expect(r.requests[1].output_tokens == 6 && r.requests[1].row == 1);
+    cr_expect_str_eq(r.unused_columns, "");
+    cr_expect(r.status.bytes_read == sizeof text - 1);
+    remove_temp(path);
+}
+
+/* Counted with Python's json and with sha256sum. */
+Test(trace_formats, the_public_mooncake_traces)
+{
+    static const struct {
+        const char *name, *sha256;
+        uint64_t rows, prompt, output;
+        int64_t last_ns;
+    } cases[] = {
+        {"conversation", "b8cbb061a85206d729d91cdc2981f43c9e0d99209dce588d3af5f7934408b9df", 12031,
+         144793823, 4122048, 3536999000000},
+        {"synthetic", "bd070915a98fc0ed264d7cfef2ce746002eb3076a695ec31ba2674c0111ec131", 3993,
+         61194628, 595432, 1022025000000},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char path[512];
+        struct llmsim_trace *trace;
+        struct llmsim_trace_status status;
+        struct llmsim_request request = {0};
+        struct llmsim_error err = {0};
+        uint64_t prompt = 0, output = 0;
+        (void)snprintf(path, sizeof path, "%s/traces/mooncake_%s.jsonl", LLMSIM_TEST_SHARED_DIR,
+                       cases[i].name);
+        if (access(path, R_OK) != 0)
+            cr_skip_test("%s is absent", path);
+        cr_assert(llmsim_trace_open(path, &(struct llmsim_trace_options){0}, &trace, &err) ==
+                  LLMSIM_OK);
+        struct llmsim_source source = llmsim_trace_source(trace);
+        for (size_t n = 1; n > 0;) {
+            cr_assert(source.read(source.self, &request, 1, &n, &err) == LLMSIM_OK, "%s",
+                      err.message);
+            prompt += n * request.prompt_tokens;
+            output += n * request.output_tokens;
+        }
+        llmsim_trace_get_status(trace, &status);
+        cr_expect(status.rows == cases[i].rows && status.rejected == 0);
+        cr_expect(prompt == cases[i].prompt && output == cases[i].output);
+        cr_expect(request.arrival_ns == cases[i].last_ns);
+        cr_expect_str_eq(status.sha256, cases[i].sha256);
+        cr_expect_str_eq(status.unused_columns, "hash_ids");
+        llmsim_trace_close(trace);
+    }
 }
