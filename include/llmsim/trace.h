@@ -7,6 +7,7 @@
 #define LLMSIM_TRACE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "llmsim/choice.h"
@@ -25,6 +26,7 @@ extern "C" {
 #define LLMSIM_MAX_REQUEST_ID 63
 #define LLMSIM_MAX_ROW_BYTES (1u << 16)
 #define LLMSIM_NO_ID 0u
+#define LLMSIM_NO_DEADLINE INT64_MAX
 
 /* One data row. */
 struct llmsim_request {
@@ -32,7 +34,10 @@ struct llmsim_request {
     uint64_t row;           /* 0-based data row, the request's id where the trace has none */
     uint32_t prompt_tokens; /* 0 to LLMSIM_MAX_TOKENS */
     uint32_t output_tokens; /* likewise */
-    uint32_t id; /* the trace's own request_id: a handle for the source, or LLMSIM_NO_ID */
+    uint32_t id;         /* the trace's own request_id: a handle for the source, or LLMSIM_NO_ID */
+    int32_t priority;    /* lower is earlier; 0 where the trace has none */
+    int64_t deadline_ns; /* since time 0, at or after the arrival; or LLMSIM_NO_DEADLINE */
+    bool is_failed;      /* the trace says that this call failed: not simulated */
 };
 
 /* Where requests come from: a file, a generator or an array. All calls are the caller's thread.
@@ -97,10 +102,13 @@ LLMSIM_API struct llmsim_source llmsim_trace_source(struct llmsim_trace *trace);
 struct llmsim_trace_status {
     const char *format;   /* name */
     uint64_t rows;        /* data rows given out */
+    uint64_t failed;      /* of these, calls that failed */
     uint64_t rejected;    /* data rows refused */
     uint64_t bytes_read;  /* of the file as it lies on disk */
     uint64_t bytes_total; /* likewise; 0: not known (a pipe) */
     bool has_request_ids;
+    bool has_priorities;
+    bool has_deadlines;
     bool has_dates;             /* arrivals are dates; time 0 is the first row's */
     const char *unused_columns; /* of the header, by name, with commas between; "": none. Lives as
                                  * long as the trace */
@@ -117,8 +125,11 @@ LLMSIM_API bool llmsim_trace_is_at(const struct llmsim_trace *trace, const char 
 struct llmsim_trace_writer;
 struct llmsim_trace_writer_options {
     const char *format;    /* NULL: native */
-    bool with_request_ids; /* a column for them, where the format has one */
+    bool with_request_ids; /* a column for them, where the format has one. A format that cannot do
+                            * without gets numbers from 0 if this is false */
     bool zstd;             /* compressed */
+    bool with_priorities;  /* like with_request_ids */
+    bool with_deadlines;   /* likewise */
 };
 
 /* `path` "-" is stdout; a file gets its name at commit only. LLMSIM_IO, LLMSIM_USAGE (format). */
@@ -129,8 +140,16 @@ llmsim_trace_writer_open(const char *path, const struct llmsim_trace_writer_opti
 LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
 llmsim_trace_writer_add(struct llmsim_trace_writer *writer, const struct llmsim_source *source,
                         const struct llmsim_request *requests, size_t n, struct llmsim_error *err);
-/* Does it write request ids? */
-LLMSIM_API bool llmsim_trace_writer_has_ids(const struct llmsim_trace_writer *writer);
+/* What it writes of that for which not every format has a place. */
+struct llmsim_trace_writer_status {
+    bool has_request_ids;
+    bool has_priorities;
+    bool has_deadlines;
+    uint64_t failed_lost; /* calls that failed, which are now requests with 0 output tokens */
+    uint64_t failed_made; /* the other way round */
+};
+LLMSIM_API void llmsim_trace_writer_get_status(const struct llmsim_trace_writer *writer,
+                                               struct llmsim_trace_writer_status *status);
 LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
 llmsim_trace_writer_commit(struct llmsim_trace_writer *writer, struct llmsim_error *err);
 /* Removes the file unless it is committed. */

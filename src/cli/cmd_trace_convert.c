@@ -34,6 +34,11 @@ static enum llmsim_status shift(const struct conversion *c, struct llmsim_reques
         if (requests[i].arrival_ns > LLMSIM_MAX_ARRIVAL_NS - c->shift_ns)
             return fail_too_long(err);
         requests[i].arrival_ns += c->shift_ns;
+        if (requests[i].deadline_ns == LLMSIM_NO_DEADLINE)
+            continue;
+        if (requests[i].deadline_ns > LLMSIM_MAX_ARRIVAL_NS - c->shift_ns)
+            return fail_too_long(err);
+        requests[i].deadline_ns += c->shift_ns;
     }
     return LLMSIM_OK;
 }
@@ -90,14 +95,29 @@ static enum llmsim_status repeat(struct conversion *c, struct llmsim_error *err)
 }
 
 /* Say what the new file does not have. */
-static void note_losses(const struct conversion *c, const struct llmsim_trace_status *status,
-                        bool ids_kept)
+static void note_losses(const struct conversion *c, const struct llmsim_trace_status *status)
 {
+    struct llmsim_trace_writer_status written;
+    llmsim_trace_writer_get_status(c->writer, &written);
     if (status->unused_columns[0] != '\0')
         (void)fprintf(stderr, "llmsim: not converted: columns %s\n", status->unused_columns);
-    if (status->has_request_ids && !ids_kept)
+    if (status->has_request_ids && !written.has_request_ids)
         (void)fprintf(stderr, "llmsim: not converted: request ids%s\n",
                       c->v->repeat > 1 ? ", which would repeat" : "");
+    if (status->has_priorities && !written.has_priorities)
+        (void)fprintf(stderr, "llmsim: not converted: priorities\n");
+    if (status->has_deadlines && !written.has_deadlines)
+        (void)fprintf(stderr, "llmsim: not converted: deadlines\n");
+    if (written.failed_lost > 0)
+        (void)fprintf(stderr,
+                      "llmsim: not converted: the failure of %llu calls, which are now requests "
+                      "with 0 output tokens\n",
+                      (unsigned long long)written.failed_lost);
+    if (written.failed_made > 0)
+        (void)fprintf(stderr,
+                      "llmsim: not converted: the success of %llu requests with 0 output tokens, "
+                      "which are failed calls in the new format\n",
+                      (unsigned long long)written.failed_made);
     if (status->has_dates)
         (void)fprintf(stderr, "llmsim: not converted: the date of the first request\n");
     if (status->rejected > 0)
@@ -114,11 +134,12 @@ static enum llmsim_status convert(struct conversion *c, struct llmsim_trace *tra
         .format = c->v->to.name,
         .with_request_ids = status_now.has_request_ids && c->v->repeat == 1,
         .zstd = c->v->compress.row == CLI_COMPRESS_ZST,
+        .with_priorities = status_now.has_priorities,
+        .with_deadlines = status_now.has_deadlines,
     };
     enum llmsim_status status = llmsim_trace_writer_open(c->v->output, &options, &c->writer, err);
     if (status != LLMSIM_OK)
         return status;
-    bool ids_kept = llmsim_trace_writer_has_ids(c->writer);
     status = copy_trace(c, trace, err);
     llmsim_trace_get_status(trace, &status_now);
     if (status == LLMSIM_OK)
@@ -126,7 +147,7 @@ static enum llmsim_status convert(struct conversion *c, struct llmsim_trace *tra
     if (status == LLMSIM_OK)
         status = llmsim_trace_writer_commit(c->writer, err);
     if (status == LLMSIM_OK)
-        note_losses(c, &status_now, ids_kept);
+        note_losses(c, &status_now);
     llmsim_trace_writer_close(c->writer);
     return status;
 }

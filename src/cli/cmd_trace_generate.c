@@ -11,6 +11,16 @@ struct values {
     double rate, cv, day_amplitude, day_period, day_peak;
 };
 
+/* Without the calls that failed. Returns how many are left. */
+static size_t drop_failed(struct llmsim_request *requests, size_t n)
+{
+    size_t n_kept = 0;
+    for (size_t i = 0; i < n; i++)
+        if (!requests[i].is_failed)
+            requests[n_kept++] = requests[i];
+    return n_kept;
+}
+
 /* All requests of a trace, for lengths drawn from it. */
 static enum llmsim_status read_sample(const char *path, struct llmsim_request **sample, uint64_t *n,
                                       struct llmsim_error *err)
@@ -33,7 +43,7 @@ static enum llmsim_status read_sample(const char *path, struct llmsim_request **
             *sample = more;
         }
         status = source.read(source.self, *sample + *n, capacity - *n, &n_read, err);
-        *n += n_read;
+        *n += drop_failed(*sample + *n, n_read);
     } while (status == LLMSIM_OK && n_read > 0);
     llmsim_trace_close(trace);
     return status;

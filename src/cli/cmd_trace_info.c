@@ -105,6 +105,9 @@ static enum llmsim_status print_text(struct info *info, struct llmsim_error *err
     (void)printf("sha256         %s\n", info->status.sha256);
     (void)printf("rows           %llu good, %llu rejected\n", (unsigned long long)info->status.rows,
                  (unsigned long long)info->status.rejected);
+    if (info->status.failed > 0)
+        (void)printf("failed calls   %llu of the good rows\n",
+                     (unsigned long long)info->status.failed);
     (void)printf("arrivals       %.9f s to %.9f s: %.3f s\n", (double)info->first_ns / 1e9,
                  (double)info->last_ns / 1e9, span_s(info));
     (void)printf("rate           %.4f requests/s; %.4f in the busiest minute\n", mean_rate(info),
@@ -141,6 +144,7 @@ static enum llmsim_status print_json(struct info *info, struct llmsim_error *err
     llmsim_json_add_string(&json, json.root, "sha256", info->status.sha256);
     llmsim_json_add_number(&json, json.root, "rows", (double)info->status.rows);
     llmsim_json_add_number(&json, json.root, "rejected", (double)info->status.rejected);
+    llmsim_json_add_number(&json, json.root, "failed", (double)info->status.failed);
     llmsim_json_add_number(&json, json.root, "first_arrival_s", (double)info->first_ns / 1e9);
     llmsim_json_add_number(&json, json.root, "last_arrival_s", (double)info->last_ns / 1e9);
     llmsim_json_add_number(&json, json.root, "span_s", span_s(info));

@@ -166,7 +166,8 @@ static enum llmsim_status read_generator(void *self, struct llmsim_request *requ
             return llmsim_fail(err, LLMSIM_USAGE,
                                "arrivals go on for more than 100 years; expected fewer requests or "
                                "a higher rate");
-        *request = (struct llmsim_request){.arrival_ns = (int64_t)ns, .row = g->n_given};
+        *request = (struct llmsim_request){
+            .arrival_ns = (int64_t)ns, .row = g->n_given, .deadline_ns = LLMSIM_NO_DEADLINE};
         enum llmsim_status status = draw_lengths(g, request, err);
         if (status != LLMSIM_OK)
             return status;

@@ -11,26 +11,32 @@
 
 #include "csv_line.h"
 #include "id_pool.h"
+#include "json_line.h"
 #include "lines.h"
 #include "llmsim/trace.h"
 #include "trace_fields.h"
 #include "trace_format.h"
 #include "trace_header.h"
 
+_Static_assert(sizeof(struct llmsim_request) <= 48, "the engines keep many of them");
 _Static_assert(LLMSIM_LINES_SLACK >= LLMSIM_SCAN_BYTES && LLMSIM_CSV_SLACK >= LLMSIM_SCAN_BYTES,
                "scanners may look that far");
 
 struct llmsim_trace {
     struct llmsim_lines lines;
     struct llmsim_csv_line csv;
+    struct llmsim_json_line json;
+    struct llmsim_csv_field json_fields[LLMSIM_FORMAT_MAX_COLUMNS]; /* text NULL: absent */
     struct llmsim_trace_options options;
     struct llmsim_trace_header header;
     struct llmsim_day_cache day;
     struct llmsim_id_pool ids;
-    bool has_zero;   /* zero_ns is known */
-    int64_t zero_ns; /* what the file calls the trace's time 0 */
-    int64_t last_ns; /* arrival of the last good row, before scaling */
+    bool has_zero;       /* zero_ns is known */
+    int64_t zero_ns;     /* what the file calls the trace's time 0 */
+    int64_t last_ns;     /* arrival of the last good row, before scaling */
+    size_t fault_offset; /* bytes into a field, of what is wrong with it */
     uint64_t rows;
+    uint64_t failed;
     uint64_t rejected;
     bool out_of_memory;
     bool ended;
@@ -40,11 +46,14 @@ struct llmsim_trace {
 /* A data row, as it stands in the file. */
 struct row {
     int64_t time_ns;
+    int64_t deadline_ns; /* on the same clock, or LLMSIM_NO_DEADLINE */
     uint32_t prompt_tokens;
     uint32_t output_tokens;
     const char *id; /* NULL: none */
     size_t id_length;
+    int32_t priority;
 };
+#define EMPTY_ROW ((struct row){.deadline_ns = LLMSIM_NO_DEADLINE})
 
 static const char *name_of(const struct llmsim_trace *t)
 {
@@ -62,6 +71,20 @@ static int64_t scale_arrival(const struct llmsim_ratio *scale, int64_t arrival_n
     return scaled > INT64_MAX ? INT64_MAX : (int64_t)scaled;
 }
 
+/* A deadline keeps its distance from the arrival. */
+static const char *place_deadline(const struct row *row, int64_t scaled_ns, int64_t *deadline_ns)
+{
+    *deadline_ns = LLMSIM_NO_DEADLINE;
+    if (row->deadline_ns == LLMSIM_NO_DEADLINE)
+        return NULL;
+    if (row->deadline_ns < row->time_ns)
+        return "is before the arrival; expected no less than that";
+    *deadline_ns = scaled_ns + (row->deadline_ns - row->time_ns);
+    return *deadline_ns <= LLMSIM_MAX_ARRIVAL_NS
+               ? NULL
+               : "is more than 100 years after time 0; expected less";
+}
+
 /* Turn a row into the trace's next request. Returns NULL, or what is wrong with column *where;
  * then nothing has changed. */
 static const char *place_row(struct llmsim_trace *t, const struct row *row,
@@ -72,12 +95,18 @@ static const char *place_row(struct llmsim_trace *t, const struct row *row,
         zero_ns = t->header.format->starts_at_first_row ? row->time_ns : 0;
     int64_t arrival_ns = row->time_ns - zero_ns;
     int64_t scaled_ns = scale_arrival(&t->options.rate_scale, arrival_ns);
+    int64_t deadline_ns;
     *where = t->header.arrival_column;
     if (arrival_ns < t->last_ns)
         return "goes back in time; expected no less than in the row before";
     if (arrival_ns > LLMSIM_MAX_ARRIVAL_NS || scaled_ns > LLMSIM_MAX_ARRIVAL_NS)
         return "is more than 100 years after time 0; expected less";
 
+    const char *fault = place_deadline(row, scaled_ns, &deadline_ns);
+    if (fault != NULL) {
+        *where = t->header.deadline_column;
+        return fault;
+    }
     uint32_t id = LLMSIM_NO_ID;
     if (row->id != NULL) {
         bool too_long;
@@ -90,8 +119,19 @@ static const char *place_row(struct llmsim_trace *t, const struct row *row,
     t->has_zero = true;
     t->zero_ns = zero_ns;
     t->last_ns = arrival_ns;
-    *request = (struct llmsim_request){scaled_ns, t->rows + t->rejected, row->prompt_tokens,
-                                       row->output_tokens, id};
+    *request = (struct llmsim_request){
+        .arrival_ns = scaled_ns,
+        .row = t->rows + t->rejected,
+        .prompt_tokens = row->prompt_tokens,
+        .output_tokens = row->output_tokens,
+        .id = id,
+        .priority = row->priority,
+        .deadline_ns = deadline_ns,
+    };
+    if (row->output_tokens == 0 && t->header.format->no_output_is_failed) {
+        request->is_failed = true;
+        t->failed++;
+    }
     t->rows++;
     return NULL;
 }
@@ -105,6 +145,11 @@ static const char *scan_text(const char *p, bool blanks)
         if ((unsigned char)*p < ' ' || *p == '"' || *p == 0x7f || (*p == ' ' && !blanks))
             return NULL;
     return p;
+}
+
+static bool ends_field(char c)
+{
+    return c == ',' || c == '\n' || c == '\r';
 }
 
 /* One plain row at `p`. Returns where the next line begins, or NULL. */
@@ -133,9 +178,22 @@ static const char *scan_row(const struct llmsim_trace *t, const char *p, struct 
             row->id = field;
             row->id_length = p != NULL ? (size_t)(p - field) : 0;
             break;
+        case LLMSIM_COLUMN_PRIORITY:
+            p = ends_field(*p) ? p : llmsim_scan_priority(p, &row->priority);
+            break;
+        case LLMSIM_COLUMN_DEADLINE:
+            p = ends_field(*p) ? p : llmsim_scan_seconds(p, &row->deadline_ns);
+            break;
+        case LLMSIM_COLUMN_BATCH_SIZE:
+            p = *p == '1' ? p + 1 : NULL;
+            break;
+        case LLMSIM_COLUMN_TOTAL_TOKENS:
         case LLMSIM_COLUMN_IGNORED:
             p = scan_text(p, true);
             break;
+        case LLMSIM_COLUMN_MILLISECONDS:
+        case LLMSIM_COLUMN_HASH_IDS:
+            return NULL; /* only in JSON */
         }
         if (p == NULL)
             return NULL;
@@ -153,7 +211,7 @@ static size_t read_plain_rows(struct llmsim_trace *t, struct llmsim_request *req
     size_t n = 0;
     const char *p = t->lines.buffer + t->lines.begin;
     while (n < capacity) {
-        struct row row = {.id = NULL};
+        struct row row = EMPTY_ROW;
         size_t where;
         const char *next = scan_row(t, p, &row);
         if (next == NULL || place_row(t, &row, &requests[n], &where) != NULL)
@@ -204,23 +262,44 @@ static enum llmsim_status reject(struct llmsim_trace *t, const struct llmsim_lin
     return t->options.on_reject(t->options.on_reject_ctx, &what, err);
 }
 
+/* A field of the line that was taken last. */
+static const struct llmsim_csv_field *field_at(const struct llmsim_trace *t, size_t field)
+{
+    return t->header.format->is_json ? &t->json_fields[field] : &t->csv.fields[field];
+}
+
 static enum llmsim_status reject_field(struct llmsim_trace *t, const struct llmsim_line *line,
                                        size_t field, const char *fault, struct llmsim_error *err)
 {
     char shown[48];
-    const struct llmsim_csv_field *f = &t->csv.fields[field];
+    const struct llmsim_csv_field *f = field_at(t, field);
     const char *name = t->header.names[field];
-    size_t column = llmsim_csv_column(line->text, line->length, field);
+    size_t column = t->header.format->is_json ? (size_t)(f->text - line->text) + 1 + t->fault_offset
+                                              : llmsim_csv_column(line->text, line->length, field);
     if (f->length == 0)
         return reject(t, line, column, err, "%s %s", name, fault);
     return reject(t, line, column, err, "%s '%s' %s", name, shorten(f->text, f->length, shown),
                   fault);
 }
 
+/* Behind the prompt's length in the table, so that is known. */
+static const char *parse_hash_ids(struct llmsim_trace *t, const struct llmsim_csv_field *f,
+                                  const struct row *row)
+{
+    size_t n_ids, n_blocks = ((size_t)row->prompt_tokens + LLMSIM_HASH_BLOCK_TOKENS - 1) /
+                             LLMSIM_HASH_BLOCK_TOKENS;
+    const char *fault = llmsim_parse_hash_ids(f->text, f->length, &n_ids, &t->fault_offset);
+    if (fault == NULL && n_ids != n_blocks)
+        fault = "does not fit the prompt; expected one id for each 512 tokens begun";
+    return fault;
+}
+_Static_assert(LLMSIM_HASH_BLOCK_TOKENS == 512, "parse_hash_ids names it");
+
 /* One field into the row; NULL, or what is wrong with it. */
 static const char *parse_field(struct llmsim_trace *t, size_t field, struct row *row)
 {
-    const struct llmsim_csv_field *f = &t->csv.fields[field];
+    const struct llmsim_csv_field *f = field_at(t, field);
+    t->fault_offset = 0;
     switch ((enum llmsim_column_kind)t->header.kinds[field]) {
     case LLMSIM_COLUMN_SECONDS:
         return llmsim_parse_seconds(f->text, f->length, &row->time_ns);
@@ -234,6 +313,17 @@ static const char *parse_field(struct llmsim_trace *t, size_t field, struct row 
         row->id = f->text;
         row->id_length = f->length;
         return f->length > 0 ? NULL : "is empty; expected the request's id";
+    case LLMSIM_COLUMN_PRIORITY:
+        return f->length > 0 ? llmsim_parse_priority(f->text, f->length, &row->priority) : NULL;
+    case LLMSIM_COLUMN_DEADLINE:
+        return f->length > 0 ? llmsim_parse_seconds(f->text, f->length, &row->deadline_ns) : NULL;
+    case LLMSIM_COLUMN_BATCH_SIZE:
+        return strcmp(f->text, "1") == 0 ? NULL : "is not 1; expected 1: a row is one request";
+    case LLMSIM_COLUMN_MILLISECONDS:
+        return llmsim_parse_milliseconds(f->text, f->length, &row->time_ns);
+    case LLMSIM_COLUMN_HASH_IDS:
+        return parse_hash_ids(t, f, row);
+    case LLMSIM_COLUMN_TOTAL_TOKENS:
     case LLMSIM_COLUMN_IGNORED:
         break;
     }
@@ -244,11 +334,11 @@ static enum llmsim_status take_fields(struct llmsim_trace *t, const struct llmsi
                                       struct llmsim_request *request, bool *taken,
                                       struct llmsim_error *err)
 {
-    struct row row = {.id = NULL};
+    struct row row = EMPTY_ROW;
     size_t where;
     const char *fault;
     for (size_t i = 0; i < t->header.n_columns; i++)
-        if ((fault = parse_field(t, i, &row)) != NULL)
+        if (field_at(t, i)->text != NULL && (fault = parse_field(t, i, &row)) != NULL)
             return reject_field(t, line, i, fault, err);
     fault = place_row(t, &row, request, &where);
     if (t->out_of_memory)
@@ -265,14 +355,90 @@ static void end_trace(struct llmsim_trace *t)
     llmsim_lines_sha256(&t->lines, t->sha256);
 }
 
+/* Split a line into t->csv.fields: *good if it makes a row. */
+static enum llmsim_status split_csv(struct llmsim_trace *t, const struct llmsim_line *line,
+                                    bool *good, struct llmsim_error *err)
+{
+    size_t column = 0;
+    const char *fault = llmsim_csv_line_parse(&t->csv, line->text, line->length, &column);
+    if (fault != NULL)
+        return reject(t, line, column, err, "%s", fault);
+    *good = t->csv.n_fields == t->header.n_columns;
+    if (*good || t->csv.n_fields == 0)
+        return LLMSIM_OK;
+    bool more = t->csv.n_fields > t->header.n_columns;
+    column =
+        llmsim_csv_column(line->text, line->length, more ? t->header.n_columns : t->csv.n_fields);
+    return reject(t, line, column, err, "row has %zu fields; expected %zu, as in the header",
+                  t->csv.n_fields, t->header.n_columns);
+}
+
+/* One member of a JSON line to its column; false: it is there already. */
+static bool place_member(struct llmsim_trace *t, const struct llmsim_json_member *member)
+{
+    for (size_t i = 0; i < t->header.n_columns; i++) {
+        const char *name = t->header.names[i];
+        if (strncmp(name, member->key, member->key_length) != 0 || name[member->key_length] != '\0')
+            continue;
+        if (t->json_fields[i].text != NULL)
+            return false;
+        t->json_fields[i] = (struct llmsim_csv_field){member->value, member->value_length};
+        if (t->header.kinds[i] != LLMSIM_COLUMN_HASH_IDS)
+            return true;
+    }
+    llmsim_trace_header_note_unused(&t->header, member->key, member->key_length);
+    return true;
+}
+
+/* Likewise, into t->json_fields. */
+static enum llmsim_status split_json(struct llmsim_trace *t, const struct llmsim_line *line,
+                                     bool *good, struct llmsim_error *err)
+{
+    const struct llmsim_trace_format *format = t->header.format;
+    size_t n_bom = t->lines.n_lines == 1 ? t->header.n_bom : 0;
+    size_t column = 0;
+    memset(t->json_fields, 0, sizeof t->json_fields);
+    const char *fault =
+        llmsim_json_line_parse(&t->json, line->text + n_bom, line->length - n_bom, &column);
+    if (fault != NULL)
+        return reject(t, line, column + n_bom, err, "%s", fault);
+    if (t->json.is_blank)
+        return LLMSIM_OK;
+    for (size_t i = 0; i < t->json.n_members; i++) {
+        const struct llmsim_json_member *m = &t->json.members[i];
+        if (!place_member(t, m))
+            return reject(t, line, (size_t)(m->key - line->text), err,
+                          "key %.*s is repeated; expected it once", (int)m->key_length, m->key);
+    }
+    for (size_t i = 0; i < t->header.n_columns; i++) {
+        char expected[256];
+        if (t->json_fields[i].text == NULL && !format->columns[i].optional)
+            return reject(t, line, 1, err, "key %s is missing; expected %s", t->header.names[i],
+                          llmsim_trace_format_expected(format, expected, sizeof expected));
+    }
+    *good = true;
+    return LLMSIM_OK;
+}
+
+static enum llmsim_status next_line(struct llmsim_trace *t, struct llmsim_line *line, bool *ended,
+                                    struct llmsim_error *err)
+{
+    if (t->header.first_row.text == NULL)
+        return llmsim_lines_next(&t->lines, line, ended, err);
+    *line = t->header.first_row;
+    *ended = false;
+    t->header.first_row.text = NULL;
+    return LLMSIM_OK;
+}
+
 /* The next line, whatever it is: *taken if it made a request. */
 static enum llmsim_status read_line(struct llmsim_trace *t, struct llmsim_request *request,
                                     bool *taken, struct llmsim_error *err)
 {
     struct llmsim_line line;
-    bool ended;
+    bool ended, good = false;
     *taken = false;
-    enum llmsim_status status = llmsim_lines_next(&t->lines, &line, &ended, err);
+    enum llmsim_status status = next_line(t, &line, &ended, err);
     if (status != LLMSIM_OK)
         return status;
     if (ended) {
@@ -282,20 +448,8 @@ static enum llmsim_status read_line(struct llmsim_trace *t, struct llmsim_reques
     if (line.too_long)
         return reject(t, &line, LLMSIM_MAX_ROW_BYTES + 1, err,
                       "row is too long; expected at most %u bytes", LLMSIM_MAX_ROW_BYTES);
-    size_t column = 0;
-    const char *fault = llmsim_csv_line_parse(&t->csv, line.text, line.length, &column);
-    if (fault != NULL)
-        return reject(t, &line, column, err, "%s", fault);
-    if (t->csv.n_fields == 0)
-        return LLMSIM_OK;
-    if (t->csv.n_fields != t->header.n_columns) {
-        bool more = t->csv.n_fields > t->header.n_columns;
-        column =
-            llmsim_csv_column(line.text, line.length, more ? t->header.n_columns : t->csv.n_fields);
-        return reject(t, &line, column, err, "row has %zu fields; expected %zu, as in the header",
-                      t->csv.n_fields, t->header.n_columns);
-    }
-    return take_fields(t, &line, request, taken, err);
+    status = (t->header.format->is_json ? split_json : split_csv)(t, &line, &good, err);
+    return good ? take_fields(t, &line, request, taken, err) : status;
 }
 
 /* How many of `wanted` requests the limit still allows. */
@@ -319,7 +473,9 @@ static enum llmsim_status read_trace(void *self, struct llmsim_request *requests
             end_trace(t);
             break;
         }
-        size_t n_plain = t->options.only_libcsv ? 0 : read_plain_rows(t, requests + *n, wanted);
+        size_t n_plain = t->options.only_libcsv || t->header.format->is_json
+                             ? 0
+                             : read_plain_rows(t, requests + *n, wanted);
         *n += n_plain;
         if (n_plain < wanted) {
             bool taken;
@@ -392,10 +548,13 @@ void llmsim_trace_get_status(const struct llmsim_trace *trace, struct llmsim_tra
     *status = (struct llmsim_trace_status){
         .format = trace->header.format->choice.name,
         .rows = trace->rows,
+        .failed = trace->failed,
         .rejected = trace->rejected,
         .bytes_read = llmsim_input_position(trace->lines.input),
         .bytes_total = llmsim_input_size(trace->lines.input),
         .has_request_ids = trace->header.has_request_ids,
+        .has_priorities = trace->header.has_priorities,
+        .has_deadlines = trace->header.has_deadlines,
         .has_dates = trace->header.kinds[trace->header.arrival_column] == LLMSIM_COLUMN_DATE,
         .unused_columns = trace->header.unused_columns,
     };

@@ -4,6 +4,7 @@
 #define EXPECTED_TOKENS "expected a whole number from 0 to 1000000000"
 #define EXPECTED_SECONDS "expected seconds, such as 12.5"
 #define EXPECTED_DATE "expected a date and time, such as 2023-11-16 18:15:46.68"
+#define EXPECTED_PRIORITY "expected a whole number from -2147483648 to 2147483647"
 _Static_assert(LLMSIM_MAX_TOKENS == 1000000000, "EXPECTED_TOKENS names the limit");
 
 static const char *skip_digits(const char *p)
@@ -29,6 +30,23 @@ const char *llmsim_parse_tokens(const char *text, size_t n, uint32_t *tokens)
             return "is too large; " EXPECTED_TOKENS;
     }
     *tokens = (uint32_t)value;
+    return NULL;
+}
+
+const char *llmsim_parse_priority(const char *text, size_t n, int32_t *priority)
+{
+    const char *end = text + n;
+    bool negative = *text == '-';
+    int64_t value = 0;
+    text += *text == '-' || *text == '+';
+    if (text == end || skip_digits(text) != end)
+        return "is not a whole number; " EXPECTED_PRIORITY;
+    for (; text < end; text++) {
+        value = value * 10 + (*text - '0');
+        if (value > (int64_t)INT32_MAX + negative)
+            return "is out of range; " EXPECTED_PRIORITY;
+    }
+    *priority = (int32_t)(negative ? -value : value);
     return NULL;
 }
 
@@ -110,6 +128,42 @@ const char *llmsim_parse_seconds(const char *text, size_t n, int64_t *ns)
     if (d.negative && *ns != 0)
         return "is negative; expected 0 or more seconds";
     return *ns < 0 ? "is too large; expected at most 3153600000 seconds, which is 100 years" : NULL;
+}
+
+const char *llmsim_parse_milliseconds(const char *text, size_t n, int64_t *ns)
+{
+    struct decimal d;
+    if (n == 0 || !scan_decimal(text, text + n, &d))
+        return "is not a number; expected milliseconds, such as 27482";
+    d.n_integer -= 3;
+    *ns = decimal_to_ns(&d);
+    if (d.negative && *ns != 0)
+        return "is negative; expected 0 or more milliseconds";
+    return *ns < 0 ? "is too large; expected at most 3153600000000 milliseconds, which is 100 years"
+                   : NULL;
+}
+
+const char *llmsim_parse_hash_ids(const char *text, size_t n, size_t *n_ids, size_t *at)
+{
+    const char *p = text, *end = text + n;
+    *n_ids = *at = 0;
+    if (*p != '[')
+        return "is not an array; expected one of whole numbers";
+    for (p++; p < end; p++) {
+        if (*p == ' ' || *p == '\t' || *p == ',' || *p == ']')
+            continue;
+        const char *first = p;
+        p = skip_digits(p);
+        *at = (size_t)(first - text);
+        if (p == first || (*p != ',' && *p != ']' && *p != ' ' && *p != '\t'))
+            return "has an id that is not a whole number; expected 0 or more";
+        if (p - first > 19)
+            return "has an id that is too large; expected at most 19 digits";
+        ++*n_ids;
+        p--;
+    }
+    *at = 0;
+    return NULL;
 }
 
 /* Exactly two digits. */

@@ -31,6 +31,10 @@ struct llmsim_day_cache {
  * follows the text in a message. */
 const char *llmsim_parse_tokens(const char *text, size_t n, uint32_t *tokens);
 const char *llmsim_parse_seconds(const char *text, size_t n, int64_t *ns);
+const char *llmsim_parse_milliseconds(const char *text, size_t n, int64_t *ns);
+/* "[1, 2]", already known to be JSON: counts the ids. What is wrong is at text[*at]. */
+const char *llmsim_parse_hash_ids(const char *text, size_t n, size_t *n_ids, size_t *at);
+const char *llmsim_parse_priority(const char *text, size_t n, int32_t *priority);
 const char *llmsim_parse_date(struct llmsim_day_cache *cache, const char *text, size_t n,
                               int64_t *ns);
 
@@ -99,6 +103,17 @@ static inline const char *llmsim_scan_seconds(const char *p, int64_t *ns)
     if (*p == '.')
         p = llmsim_scan_fraction(p + 1, &fraction);
     *ns = seconds * LLMSIM_NS_PER_S + fraction;
+    return p;
+}
+
+/* 1 to 9 digits, perhaps behind a minus. */
+static inline const char *llmsim_scan_priority(const char *p, int32_t *priority)
+{
+    uint32_t value;
+    bool negative = *p == '-';
+    p = llmsim_scan_tokens(p + negative, &value);
+    if (p != NULL)
+        *priority = negative ? -(int32_t)value : (int32_t)value;
     return p;
 }
 

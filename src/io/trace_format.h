@@ -1,4 +1,5 @@
-/* trace_format.h: the table of trace formats. To add a CSV format is to add a row. */
+/* trace_format.h: the table of trace formats. To add a format of CSV or of JSON lines is to add a
+ * row. */
 #ifndef LLMSIM_IO_TRACE_FORMAT_H
 #define LLMSIM_IO_TRACE_FORMAT_H
 
@@ -12,25 +13,45 @@
 /* What a column holds. */
 enum llmsim_column_kind {
     LLMSIM_COLUMN_IGNORED,
-    LLMSIM_COLUMN_SECONDS, /* arrival */
-    LLMSIM_COLUMN_DATE,    /* arrival */
+    LLMSIM_COLUMN_SECONDS,      /* arrival */
+    LLMSIM_COLUMN_MILLISECONDS, /* arrival */
+    LLMSIM_COLUMN_DATE,         /* arrival */
     LLMSIM_COLUMN_PROMPT_TOKENS,
     LLMSIM_COLUMN_OUTPUT_TOKENS,
     LLMSIM_COLUMN_REQUEST_ID,
+    LLMSIM_COLUMN_PRIORITY,     /* empty: 0 */
+    LLMSIM_COLUMN_DEADLINE,     /* seconds, on the clock of the arrivals; empty: none */
+    LLMSIM_COLUMN_TOTAL_TOKENS, /* prompt and output: written, but not looked at */
+    LLMSIM_COLUMN_BATCH_SIZE,   /* 1: a row is one request */
+    LLMSIM_COLUMN_HASH_IDS,     /* an array, one for each block of the prompt: checked, not kept */
 };
 
 struct llmsim_trace_column {
     const char *name;
     enum llmsim_column_kind kind;
     bool optional;
+    const char *fill; /* of an ignored column: what stands there in a new trace */
 };
 
 #define LLMSIM_FORMAT_MAX_COLUMNS 8
 
 struct llmsim_trace_format {
     struct llmsim_choice choice;
-    bool starts_at_first_row;                                      /* whose arrival is time 0 */
+    bool is_json;             /* lines of JSON objects, whose keys are the columns; no header */
+    bool starts_at_first_row; /* whose arrival is time 0 */
+    bool no_output_is_failed; /* 0 output tokens: a call that failed */
     struct llmsim_trace_column columns[LLMSIM_FORMAT_MAX_COLUMNS]; /* ends with name NULL */
+};
+
+/* Prompt tokens of a block that has a hash id. */
+#define LLMSIM_HASH_BLOCK_TOKENS 512u
+
+#define LLMSIM_MAX_FORMATS 16
+
+/* Formats to choose from. */
+struct llmsim_format_list {
+    const struct llmsim_trace_format *formats[LLMSIM_MAX_FORMATS];
+    size_t n;
 };
 
 /* The format of this name, or NULL for name NULL. LLMSIM_USAGE: there is none. */
@@ -38,17 +59,31 @@ LLMSIM_MUST_CHECK enum llmsim_status
 llmsim_trace_format_named(const char *name, const struct llmsim_trace_format **format,
                           struct llmsim_error *err);
 
-/* The format whose columns this header has; if none fits, the nearest one, so that the error can
- * say what it lacks; NULL if the header has no column of any. */
-const struct llmsim_trace_format *llmsim_trace_format_detect(const struct llmsim_csv_line *header);
+void llmsim_trace_format_all(struct llmsim_format_list *list);
+
+/* The format of JSON lines. */
+const struct llmsim_trace_format *llmsim_trace_format_json(void);
+
+/* The CSV formats whose columns this header has: one, unless it is ambiguous. If none fits, then
+ * *nearest and those that come as near as any, so that the error can say what is lacking; all CSV
+ * formats, if the header has no column of any. */
+void llmsim_trace_format_detect(const struct llmsim_csv_line *header,
+                                struct llmsim_format_list *list, bool *nearest);
 
 /* Position of a column in the header, from `first` on, or header->n_fields. */
 size_t llmsim_trace_format_column(const struct llmsim_csv_line *header, const char *name,
                                   size_t first);
 
-/* "arrival_s,…[,request_id]": what the header of a format has to have, or, for NULL, those of all
- * formats with their names. Writes at most `capacity` bytes, NUL included, and returns `text`. */
+/* "arrival_s,…[,request_id]": what the header of a format has to have and may have. These write at
+ * most `capacity` bytes, NUL included, and return `text`. */
 const char *llmsim_trace_format_expected(const struct llmsim_trace_format *format, char *text,
                                          size_t capacity);
+/* "native's arrival_s,… or azure's …": what the headers of these have to have; if they are many,
+ * that of the first, and the names of the others. */
+const char *llmsim_trace_format_expected_any(const struct llmsim_format_list *list, char *text,
+                                             size_t capacity);
+/* "native, azure or vidur" */
+const char *llmsim_trace_format_names(const struct llmsim_format_list *list, char *text,
+                                      size_t capacity);
 
 #endif

@@ -1,4 +1,6 @@
 /* trace_writer.c: rows by the columns of a format's table, the mirror of trace.c. */
+#include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,13 +11,24 @@
 #include "trace_format.h"
 
 #define NS_PER_DAY (86400 * LLMSIM_NS_PER_S)
-/* The longest row: a date or number of 32 bytes a column, and the id. */
-#define ROW_ROOM (LLMSIM_FORMAT_MAX_COLUMNS * 33 + LLMSIM_MAX_REQUEST_ID)
+/* What stands before a field: a comma, or a key of JSON. */
+#define PREFIX_ROOM 32
+/* The longest row: a date or number of 32 bytes a column, the id and the line's end. */
+#define ROW_ROOM (LLMSIM_FORMAT_MAX_COLUMNS * (32 + PREFIX_ROOM) + LLMSIM_MAX_REQUEST_ID + 2)
+
+struct prefix {
+    char text[PREFIX_ROOM];
+    size_t length;
+};
 
 struct llmsim_trace_writer {
     struct llmsim_output out;
+    bool with_request_ids;
+    const struct llmsim_trace_format *format;
     struct llmsim_trace_column columns[LLMSIM_FORMAT_MAX_COLUMNS]; /* those that are written */
+    struct prefix prefixes[LLMSIM_FORMAT_MAX_COLUMNS];
     size_t n_columns;
+    uint64_t n_rows, failed_lost, failed_made;
     int64_t day;   /* number of the day whose date is `date`, from 1970-01-01 */
     char date[11]; /* "YYYY-MM-DD " */
 };
@@ -68,14 +81,48 @@ static char *put_time(struct llmsim_trace_writer *writer, char *p, int64_t ns)
     return p + n - 1;
 }
 
-static char *put_field(struct llmsim_trace_writer *writer, char *p, enum llmsim_column_kind kind,
-                       const struct llmsim_request *request, const struct llmsim_source *source)
+/* With a fraction only where there is one: Mooncake's are whole. */
+static char *put_milliseconds(char *p, int64_t ns)
+{
+    uint32_t fraction = (uint32_t)(ns % 1000000);
+    p = llmsim_put_u64(p, (uint64_t)ns / 1000000);
+    if (fraction == 0)
+        return p;
+    *p++ = '.';
+    p = llmsim_put_3digits(p, fraction / 1000);
+    return llmsim_put_3digits(p, fraction % 1000);
+}
+
+static char *put_priority(char *p, int32_t priority)
+{
+    if (priority >= 0)
+        return llmsim_put_u64(p, (uint64_t)priority);
+    *p++ = '-';
+    return llmsim_put_u64(p, (uint64_t) - (int64_t)priority);
+}
+
+static char *put_id(const struct llmsim_trace_writer *writer, char *p,
+                    const struct llmsim_request *request, const struct llmsim_source *source)
 {
     size_t length;
-    const char *text;
-    switch (kind) {
+    if (!writer->with_request_ids)
+        return llmsim_put_u64(p, writer->n_rows);
+    if (request->id == LLMSIM_NO_ID)
+        return llmsim_put_u64(p, request->row);
+    const char *text = source->id_text(source->self, request->id, &length);
+    memcpy(p, text, length);
+    return p + length;
+}
+
+static char *put_field(struct llmsim_trace_writer *writer, char *p,
+                       const struct llmsim_trace_column *column,
+                       const struct llmsim_request *request, const struct llmsim_source *source)
+{
+    switch (column->kind) {
     case LLMSIM_COLUMN_SECONDS:
         return llmsim_put_ns(p, request->arrival_ns);
+    case LLMSIM_COLUMN_MILLISECONDS:
+        return put_milliseconds(p, request->arrival_ns);
     case LLMSIM_COLUMN_DATE:
         return put_time(writer, p, request->arrival_ns);
     case LLMSIM_COLUMN_PROMPT_TOKENS:
@@ -83,19 +130,61 @@ static char *put_field(struct llmsim_trace_writer *writer, char *p, enum llmsim_
     case LLMSIM_COLUMN_OUTPUT_TOKENS:
         return llmsim_put_u64(p, request->output_tokens);
     case LLMSIM_COLUMN_REQUEST_ID:
-        if (request->id == LLMSIM_NO_ID)
-            return llmsim_put_u64(p, request->row);
-        text = source->id_text(source->self, request->id, &length);
-        memcpy(p, text, length);
-        return p + length;
+        return put_id(writer, p, request, source);
+    case LLMSIM_COLUMN_PRIORITY:
+        return put_priority(p, request->priority);
+    case LLMSIM_COLUMN_DEADLINE:
+        return request->deadline_ns != LLMSIM_NO_DEADLINE ? llmsim_put_ns(p, request->deadline_ns)
+                                                          : p;
+    case LLMSIM_COLUMN_TOTAL_TOKENS:
+        return llmsim_put_u64(p, (uint64_t)request->prompt_tokens + request->output_tokens);
+    case LLMSIM_COLUMN_BATCH_SIZE:
+        *p = '1';
+        return p + 1;
     case LLMSIM_COLUMN_IGNORED:
+        return stpcpy(p, column->fill);
+    case LLMSIM_COLUMN_HASH_IDS: /* never written */
         break;
     }
     return p;
 }
 
+/* Is this column of the format one of the new trace? */
+static bool is_written(const struct llmsim_trace_column *column,
+                       const struct llmsim_trace_writer_options *options)
+{
+    switch (column->kind) {
+    case LLMSIM_COLUMN_REQUEST_ID:
+        return options->with_request_ids || !column->optional;
+    case LLMSIM_COLUMN_PRIORITY:
+        return options->with_priorities;
+    case LLMSIM_COLUMN_DEADLINE:
+        return options->with_deadlines;
+    case LLMSIM_COLUMN_HASH_IDS:
+        return false; /* a request does not have them */
+    default:
+        return true;
+    }
+}
+
+/* As Python's json.dumps and Mooncake's own files have it: {"timestamp": 0, "input_length": 1} */
+static void set_prefixes(struct llmsim_trace_writer *writer)
+{
+    for (size_t i = 0; i < writer->n_columns; i++) {
+        struct prefix *prefix = &writer->prefixes[i];
+        int n = writer->format->is_json
+                    ? snprintf(prefix->text, PREFIX_ROOM, "%s\"%s\": ", i > 0 ? ", " : "{",
+                               writer->columns[i].name)
+                    : snprintf(prefix->text, PREFIX_ROOM, "%s", i > 0 ? "," : "");
+        assert(n >= 0 && n < PREFIX_ROOM);
+        prefix->length = (size_t)n;
+    }
+}
+
 static void put_header(struct llmsim_trace_writer *writer)
 {
+    if (writer->format->is_json)
+        return;
     for (size_t i = 0; i < writer->n_columns; i++) {
         llmsim_output_text(&writer->out, i > 0 ? "," : "");
         llmsim_output_text(&writer->out, writer->columns[i].name);
@@ -117,9 +206,11 @@ enum llmsim_status llmsim_trace_writer_open(const char *path,
     struct llmsim_trace_writer *w = calloc(1, sizeof *w);
     if (w == NULL)
         return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
+    w->with_request_ids = options->with_request_ids;
+    w->format = format;
     w->day = -1;
     for (const struct llmsim_trace_column *c = format->columns; c->name != NULL; c++)
-        if (!c->optional || (c->kind == LLMSIM_COLUMN_REQUEST_ID && options->with_request_ids))
+        if (is_written(c, options))
             w->columns[w->n_columns++] = *c;
     status = llmsim_output_open(&w->out, path,
                                 options->zstd ? LLMSIM_COMPRESS_ZSTD : LLMSIM_COMPRESS_NONE, err);
@@ -127,6 +218,7 @@ enum llmsim_status llmsim_trace_writer_open(const char *path,
         free(w);
         return status;
     }
+    set_prefixes(w);
     put_header(w);
     *writer = w;
     return LLMSIM_OK;
@@ -137,23 +229,44 @@ enum llmsim_status llmsim_trace_writer_add(struct llmsim_trace_writer *writer,
                                            const struct llmsim_request *requests, size_t n,
                                            struct llmsim_error *err)
 {
+    bool failed_here = writer->format->no_output_is_failed;
     for (size_t i = 0; i < n; i++) {
         char *p = llmsim_output_room(&writer->out, ROW_ROOM);
         for (size_t c = 0; c < writer->n_columns; c++) {
-            p = put_field(writer, p, writer->columns[c].kind, &requests[i], source);
-            *p++ = c + 1 < writer->n_columns ? ',' : '\n';
+            memcpy(p, writer->prefixes[c].text, PREFIX_ROOM);
+            p += writer->prefixes[c].length;
+            p = put_field(writer, p, &writer->columns[c], &requests[i], source);
         }
+        if (writer->format->is_json)
+            *p++ = '}';
+        *p++ = '\n';
         llmsim_output_advance(&writer->out, p);
+        writer->n_rows++;
+        bool reads_failed = failed_here && requests[i].output_tokens == 0;
+        writer->failed_lost += requests[i].is_failed && !reads_failed;
+        writer->failed_made += reads_failed && !requests[i].is_failed;
     }
     return llmsim_output_check(&writer->out, err);
 }
 
-bool llmsim_trace_writer_has_ids(const struct llmsim_trace_writer *writer)
+static bool has_column(const struct llmsim_trace_writer *writer, enum llmsim_column_kind kind)
 {
     for (size_t i = 0; i < writer->n_columns; i++)
-        if (writer->columns[i].kind == LLMSIM_COLUMN_REQUEST_ID)
+        if (writer->columns[i].kind == kind)
             return true;
     return false;
+}
+
+void llmsim_trace_writer_get_status(const struct llmsim_trace_writer *writer,
+                                    struct llmsim_trace_writer_status *status)
+{
+    *status = (struct llmsim_trace_writer_status){
+        .has_request_ids = writer->with_request_ids && has_column(writer, LLMSIM_COLUMN_REQUEST_ID),
+        .has_priorities = has_column(writer, LLMSIM_COLUMN_PRIORITY),
+        .has_deadlines = has_column(writer, LLMSIM_COLUMN_DEADLINE),
+        .failed_lost = writer->failed_lost,
+        .failed_made = writer->failed_made,
+    };
 }
 
 enum llmsim_status llmsim_trace_writer_commit(struct llmsim_trace_writer *writer,

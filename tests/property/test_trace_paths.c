@@ -142,7 +142,16 @@ static void put_other(struct random *r, struct text *t)
     put(t, PICK(r, texts));
 }
 
-enum column { TIME, PROMPT, OUTPUT, ID, OTHER };
+static void put_priority(struct random *r, struct text *t)
+{
+    static const char *const texts[] = {
+        "",      "0",    "-1",          "7",          "+3", " 5", "x",
+        "-",     "1.5",  "-2147483648", "2147483648", "12", "-0", "--1",
+        "\"2\"", "-\t1", "999999999",   "-999999999", "00", "1"};
+    put(t, PICK(r, texts));
+}
+
+enum column { TIME, PROMPT, OUTPUT, ID, OTHER, PRIORITY, DEADLINE };
 
 static void put_line(struct random *r, struct text *t, const enum column *columns, size_t n,
                      bool azure, uint64_t ns)
@@ -171,6 +180,13 @@ static void put_line(struct random *r, struct text *t, const enum column *column
         case OTHER:
             put_other(r, t);
             break;
+        case PRIORITY:
+            put_priority(r, t);
+            break;
+        case DEADLINE:
+            if (below(r, 4) > 0)
+                put_seconds(r, t, ns + (uint64_t)below(r, 2000000000));
+            break;
         }
     }
 }
@@ -185,18 +201,19 @@ static void spoil(struct random *r, struct text *t, size_t start)
 
 static void make_file(struct random *r, struct text *t)
 {
-    static const char *const names[2][5] = {
-        {"arrival_s", "prompt_tokens", "output_tokens", "request_id", "other"},
-        {"TIMESTAMP", "ContextTokens", "GeneratedTokens", "other1", "other2"}};
+    static const char *const names[2][7] = {
+        {"arrival_s", "prompt_tokens", "output_tokens", "request_id", "other", "priority",
+         "deadline_s"},
+        {"TIMESTAMP", "ContextTokens", "GeneratedTokens", "other1", "other2", "other3", "other4"}};
     static const char *const ends[] = {"\n", "\r\n"};
-    enum column columns[6] = {TIME, PROMPT, OUTPUT, ID, OTHER, OTHER};
+    enum column columns[7] = {TIME, PROMPT, OUTPUT, ID, OTHER, PRIORITY, DEADLINE};
     bool azure = below(r, 2) > 0;
-    if (azure)
-        columns[ID] = OTHER;
-    size_t n = 3 + below(r, 3);
+    for (size_t i = ID; i < 7 && azure; i++)
+        columns[i] = OTHER;
+    size_t n = 3 + below(r, 5);
     t->n = 0;
     const char *end = PICK(r, ends);
-    size_t order[5];
+    size_t order[7];
     for (size_t i = 0; i < n; i++)
         order[i] = i;
     for (size_t i = n - 1; i > 0 && below(r, 2) > 0; i--) {
@@ -204,7 +221,8 @@ static void make_file(struct random *r, struct text *t)
         order[i] = order[j];
         order[j] = kept;
     }
-    enum column shuffled[6] = {OTHER, OTHER, OTHER, OTHER, OTHER, OTHER};
+    /* One more than n, for rows with a field too many. */
+    enum column shuffled[8] = {OTHER, OTHER, OTHER, OTHER, OTHER, OTHER, OTHER, OTHER};
     for (size_t i = 0; i < n; i++) {
         put(t, i > 0 ? "," : "");
         put(t, names[azure][order[i]]);
@@ -269,9 +287,10 @@ static void read_file_into(const char *path, struct llmsim_trace_options *option
             const char *id = "";
             if (requests[i].id != LLMSIM_NO_ID)
                 id = source.id_text(source.self, requests[i].id, &length);
-            say(log, "%" PRId64 " %" PRIu64 " %" PRIu32 " %" PRIu32 " %.*s\n",
+            say(log, "%" PRId64 " %" PRIu64 " %" PRIu32 " %" PRIu32 " %d %" PRId64 " %.*s\n",
                 requests[i].arrival_ns, requests[i].row, requests[i].prompt_tokens,
-                requests[i].output_tokens, (int)length, id);
+                requests[i].output_tokens, requests[i].priority, requests[i].deadline_ns,
+                (int)length, id);
             if (requests[i].id != LLMSIM_NO_ID)
                 source.release(source.self, requests[i].id);
         }

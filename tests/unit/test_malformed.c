@@ -1,4 +1,4 @@
-/* Every file of tests/malformed gives exactly the error in the file beside it. */
+/* Every trace of tests/malformed gives exactly the error in the file beside it. */
 #include <criterion/criterion.h>
 #include <dirent.h>
 
@@ -34,14 +34,14 @@ static enum llmsim_status read_all(const char *path, const struct llmsim_trace_o
     return status;
 }
 
-static void check_file(const char *csv_name)
+static void check_file(const char *csv_name, bool is_json)
 {
     char error_name[300], text[2048];
     struct llmsim_error err = {0};
     uint64_t n_requests, n_rejects = 0;
     size_t n;
-    (void)snprintf(error_name, sizeof error_name, "%.*s.error", (int)(strlen(csv_name) - 4),
-                   csv_name);
+    (void)snprintf(error_name, sizeof error_name, "%.*s.error",
+                   (int)(strrchr(csv_name, '.') - csv_name), csv_name);
     char *expected = read_file(error_name, &n);
     cr_assert(expected != NULL, "%s is missing", error_name);
     expected[strcspn(expected, "\n")] = '\0';
@@ -54,8 +54,8 @@ static void check_file(const char *csv_name)
         cr_expect(status == LLMSIM_TRACE || status == LLMSIM_IO, "%s: status %d", csv_name, status);
     }
 
-    /* A bad row can be skipped, a bad header cannot. */
-    bool row_error = err.status == LLMSIM_TRACE && err.line > 1;
+    /* A bad row can be skipped, a bad header cannot. JSON lines have none. */
+    bool row_error = err.status == LLMSIM_TRACE && (err.line > 1 || is_json);
     struct llmsim_trace_options options = {.on_reject = skip, .on_reject_ctx = &n_rejects};
     enum llmsim_status status = read_all(csv_name, &options, &n_requests, &err);
     if (row_error && strstr(text, "no header") == NULL)
@@ -73,9 +73,10 @@ Test(malformed, every_file_gives_its_error)
     DIR *dir = opendir(".");
     cr_assert(dir != NULL);
     for (const struct dirent *entry; (entry = readdir(dir)) != NULL;) {
-        size_t length = strlen(entry->d_name);
-        if (length > 4 && strcmp(entry->d_name + length - 4, ".csv") == 0) {
-            check_file(entry->d_name);
+        const char *ending = strrchr(entry->d_name, '.');
+        bool is_json = ending != NULL && strcmp(ending, ".jsonl") == 0;
+        if (is_json || (ending != NULL && strcmp(ending, ".csv") == 0)) {
+            check_file(entry->d_name, is_json);
             n_files++;
         }
     }

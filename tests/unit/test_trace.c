@@ -247,6 +247,25 @@ Test(trace, scaled_arrivals_have_a_limit)
     cr_expect(r.status == LLMSIM_TRACE && r.err.line == 3 && r.n == 1, "%s", r.err.message);
 }
 
+Test(trace, priorities_and_deadlines)
+{
+    static const char text[] = "deadline_s,arrival_s,prompt_tokens,output_tokens,priority\n"
+                               "3.5,1,1,1,-2\n,2,1,1,\n2.25,2.25,1,1,+7\n";
+    struct reading r;
+    for (int only_libcsv = 0; only_libcsv <= 1; only_libcsv++) {
+        struct llmsim_trace_options options = {.rate_scale = {2, 1}, .only_libcsv = only_libcsv};
+        read_options(text, &options, &r);
+        cr_assert(r.n == 3 && r.trace.has_priorities && r.trace.has_deadlines);
+        expect_request(&r, 0, 500000000, 1, 1);
+        cr_expect(r.requests[0].priority == -2 && r.requests[0].deadline_ns == 3000000000);
+        cr_expect(r.requests[1].priority == 0 && r.requests[1].deadline_ns == LLMSIM_NO_DEADLINE);
+        cr_expect(r.requests[2].priority == 7 && r.requests[2].deadline_ns == 1125000000);
+    }
+    read_requests_of(NATIVE "1,1,1\n", &r);
+    cr_expect(!r.trace.has_priorities && !r.trace.has_deadlines);
+    cr_expect(r.requests[0].priority == 0 && r.requests[0].deadline_ns == LLMSIM_NO_DEADLINE);
+}
+
 Test(trace, ratios)
 {
     static const struct {
@@ -354,8 +373,8 @@ Test(trace, formats_by_name)
     options.format = "csv";
     read_options(NATIVE "1,1,1\n", &options, &r);
     cr_expect(r.status == LLMSIM_USAGE);
-    cr_expect_str_eq(r.err.message, "unknown trace format 'csv'; expected one of native, azure");
-    cr_expect(llmsim_trace_format_choice(2) == NULL);
+    cr_expect_str_eq(r.err.message, "unknown trace format 'csv'; expected one of native, azure, "
+                                    "mooncake, burstgpt, vidur, splitwise, servegen");
 }
 
 /* Lines as long as allowed, and one byte longer. */

@@ -22,6 +22,35 @@ static void expect_seconds(const char *text, int64_t expected)
               fault != NULL ? fault : "");
 }
 
+Test(trace_fields, priorities)
+{
+    static const struct {
+        const char *text;
+        int64_t expected; /* INT64_MIN: refused */
+    } cases[] = {{"0", 0},
+                 {"-0", 0},
+                 {"+12", 12},
+                 {"2147483647", INT32_MAX},
+                 {"-999999999", -999999999},
+                 {"-2147483648", INT32_MIN},
+                 {"2147483648", INT64_MIN},
+                 {"-2147483649", INT64_MIN},
+                 {"99999999999999999999", INT64_MIN},
+                 {"-", INT64_MIN},
+                 {"1.0", INT64_MIN},
+                 {"--1", INT64_MIN},
+                 {"high", INT64_MIN}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *text = padded(cases[i].text);
+        int32_t value = 1, scanned = 1;
+        const char *fault = llmsim_parse_priority(text, strlen(text), &value);
+        const char *end = llmsim_scan_priority(text, &scanned);
+        cr_expect((fault != NULL) == (cases[i].expected == INT64_MIN), "%s", text);
+        cr_expect(fault != NULL || value == cases[i].expected, "%s", text);
+        cr_expect(end == NULL || *end != '\0' || scanned == value, "%s", text);
+    }
+}
+
 Test(trace_fields, seconds)
 {
     expect_seconds("0", 0);

@@ -13,7 +13,8 @@ static void write_trace(const char *path, const char *format, bool ids, bool zst
                         size_t n)
 {
     struct llmsim_trace_writer *writer;
-    struct llmsim_trace_writer_options options = {format, ids, zstd};
+    struct llmsim_trace_writer_options options = {
+        .format = format, .with_request_ids = ids, .zstd = zstd};
     cr_assert(llmsim_trace_writer_open(path, &options, &writer, NULL) == LLMSIM_OK);
     cr_assert(llmsim_trace_writer_add(writer, source, requests, n, NULL) == LLMSIM_OK);
     cr_assert(llmsim_trace_writer_commit(writer, NULL) == LLMSIM_OK);
@@ -70,6 +71,47 @@ Test(trace_writer, rows)
                       "1970-02-28 23:59:59.999999999,1000000000,0\n"
                       "1972-02-29 01:02:03.000000005,0,44\n");
     expect_same(path, requests, 3);
+    remove_temp(path);
+}
+
+Test(trace_writer, priorities_and_deadlines)
+{
+    char *path = temp_file("", 0);
+    struct llmsim_source source = llmsim_source_from_array(NULL);
+    struct llmsim_request requests[] = {
+        {.prompt_tokens = 1, .priority = INT32_MIN, .deadline_ns = 0},
+        {.arrival_ns = 1, .prompt_tokens = 2, .deadline_ns = LLMSIM_NO_DEADLINE},
+        {.arrival_ns = 2, .priority = 17, .deadline_ns = LLMSIM_MAX_ARRIVAL_NS}};
+    struct llmsim_trace_writer *writer;
+    struct llmsim_trace_writer_options options = {.with_priorities = true, .with_deadlines = true};
+    cr_assert(llmsim_trace_writer_open(path, &options, &writer, NULL) == LLMSIM_OK);
+    struct llmsim_trace_writer_status status;
+    llmsim_trace_writer_get_status(writer, &status);
+    cr_expect(status.has_priorities && status.has_deadlines && !status.has_request_ids);
+    cr_assert(llmsim_trace_writer_add(writer, &source, requests, 3, NULL) == LLMSIM_OK);
+    cr_assert(llmsim_trace_writer_commit(writer, NULL) == LLMSIM_OK);
+    llmsim_trace_writer_close(writer);
+    expect_text(path, "arrival_s,prompt_tokens,output_tokens,priority,deadline_s\n"
+                      "0.000000000,1,0,-2147483648,0.000000000\n"
+                      "0.000000001,2,0,0,\n"
+                      "0.000000002,0,0,17,3153600000.000000000\n");
+    struct llmsim_trace *trace;
+    struct llmsim_request copy[3];
+    size_t n;
+    cr_assert(llmsim_trace_open(path, &(struct llmsim_trace_options){0}, &trace, NULL) ==
+              LLMSIM_OK);
+    source = llmsim_trace_source(trace);
+    cr_assert(source.read(source.self, copy, 3, &n, NULL) == LLMSIM_OK && n == 3);
+    for (size_t i = 0; i < n; i++)
+        cr_expect(copy[i].priority == requests[i].priority &&
+                  copy[i].deadline_ns == requests[i].deadline_ns);
+    llmsim_trace_close(trace);
+    /* No other format has a place for them. */
+    options.format = "azure";
+    cr_assert(llmsim_trace_writer_open(path, &options, &writer, NULL) == LLMSIM_OK);
+    llmsim_trace_writer_get_status(writer, &status);
+    cr_expect(!status.has_priorities && !status.has_deadlines);
+    llmsim_trace_writer_close(writer);
     remove_temp(path);
 }
 
