@@ -32,8 +32,11 @@ static void read_trace(const char *path, const char *format, bool only_libcsv, s
     } while (n > 0);
     for (size_t i = 0; i < r->n; i++) {
         size_t length;
-        if (r->requests[i].id != LLMSIM_NO_ID)
-            memcpy(r->ids[i], source.id_text(source.self, r->requests[i].id, &length), 63);
+        if (r->requests[i].id == LLMSIM_NO_ID)
+            continue;
+        const char *id = source.id_text(source.self, r->requests[i].id, &length);
+        memcpy(r->ids[i], id, length);
+        source.release(source.self, r->requests[i].id);
         r->requests[i].id = LLMSIM_NO_ID;
     }
     llmsim_trace_get_status(trace, &r->status);
@@ -120,7 +123,7 @@ Test(trace_formats, fixtures)
 {
     for (size_t i = 0; i < 2 * N_FIXTURES; i++) {
         const struct fixture *f = &fixtures[i / 2];
-        char path[512], id[8];
+        char path[512], id[24];
         struct reading r;
         fixture_path(f, path);
         read_trace(path, NULL, i % 2 == 1, &r);
