@@ -39,9 +39,9 @@ static enum llmsim_status run(const char *model_name, const char *gpu_name,
                               struct llmsim_error *err)
 {
     struct llmsim_request requests[3] = {
-        {.arrival_ns = 0, .row = 0, .prompt_tokens = 512, .output_tokens = 16},
-        {.arrival_ns = 1000000, .row = 1, .prompt_tokens = 1024, .output_tokens = 1},
-        {.arrival_ns = 2000000, .row = 2, .prompt_tokens = 64, .output_tokens = 0},
+        {0, 0, 512, 16, LLMSIM_NO_ID, 0, LLMSIM_NO_DEADLINE, false},
+        {1000000, 1, 1024, 1, LLMSIM_NO_ID, 0, LLMSIM_NO_DEADLINE, false},
+        {2000000, 2, 64, 0, LLMSIM_NO_ID, 0, LLMSIM_NO_DEADLINE, false},
     };
     struct llmsim_array_cursor cursor = {requests, 3, 0};
     struct llmsim_source source = llmsim_source_from_array(&cursor);
