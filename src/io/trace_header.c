@@ -191,7 +191,7 @@ enum llmsim_status llmsim_trace_header_read(struct llmsim_trace_header *header,
     if (line.text == NULL)
         return fail_empty(lines, format, err);
     status = split(header, lines, csv, &line, err);
-    if (status == LLMSIM_OK && format == NULL)
+    if (status == LLMSIM_OK && header->format == NULL)
         status = detect(header, csv, lines, err);
     if (status != LLMSIM_OK)
         return status;
