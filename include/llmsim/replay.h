@@ -37,6 +37,7 @@ struct llmsim_replay_config {
     struct llmsim_cost cost;
     const char *policy;                    /* a name of the policy table; NULL: "continuous" */
     const char *engine;                    /* a name of the engine table; NULL: "fast" */
+    const char *queue_order;               /* a name of the order table; NULL: "fcfs" */
     uint32_t max_num_seqs;                 /* 1 to LLMSIM_MAX_NUM_SEQS */
     uint32_t max_num_batched_tokens;       /* 1 or more */
     uint32_t long_prefill_token_threshold; /* policy mixed: longest chunk; 0: no bound of its own */
@@ -69,9 +70,10 @@ LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
 llmsim_kv_capacity(const struct llmsim_kv_memory *memory, const struct llmsim_model *model,
                    const struct llmsim_gpu *gpu, uint64_t *num_blocks, struct llmsim_error *err);
 
-/* The i-th policy or engine; NULL behind the last. */
+/* The i-th policy, engine or queue order; NULL behind the last. */
 LLMSIM_API const struct llmsim_choice *llmsim_policy_choice(size_t i);
 LLMSIM_API const struct llmsim_choice *llmsim_engine_choice(size_t i);
+LLMSIM_API const struct llmsim_choice *llmsim_order_choice(size_t i);
 
 /* Run to the end of the source and until every request has ended. Requests must come in time order.
  * Errors: LLMSIM_USAGE (a setting), LLMSIM_RUN_FAILED (memory, simulated time past 146 years),

@@ -24,6 +24,7 @@ extern "C" {
 #define LLMSIM_OUTCOME_LIST(X)                                                                     \
     X(COMPLETED, "completed")                                                                      \
     X(REJECTED_TOO_LONG, "rejected_too_long")                                                      \
+    X(FAILED_IN_TRACE, "failed_in_trace")                                                          \
     X(BAD_ROW, "bad_row")
 
 enum llmsim_outcome {

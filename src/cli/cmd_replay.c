@@ -9,7 +9,7 @@
 struct values {
     struct cli_catalogue_options catalogue;
     struct cli_trace_options trace;
-    struct cli_choice policy, engine, compress, kv_cache;
+    struct cli_choice policy, queue_order, engine, compress, kv_cache;
     const char *output, *tokens_output, *slo;
     uint64_t max_num_seqs, max_num_batched_tokens, long_prefill_token_threshold;
     uint64_t block_size, num_gpu_blocks;
@@ -219,6 +219,7 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
     struct llmsim_gpu gpu;
     struct llmsim_replay_config config = {
         .policy = v->policy.name,
+        .queue_order = v->queue_order.name,
         .engine = v->engine.name,
         .max_num_seqs = (uint32_t)v->max_num_seqs,
         .max_num_batched_tokens = (uint32_t)v->max_num_batched_tokens,
@@ -265,6 +266,13 @@ static const struct cli_option options[] = {
      .choice = llmsim_policy_choice,
      .initial = "continuous",
      .offset = offsetof(struct values, policy)},
+    {.name = "queue-order",
+     .argument = "ORDER",
+     .help = "who of the waiting requests goes first",
+     .kind = CLI_CHOICE,
+     .choice = llmsim_order_choice,
+     .initial = "fcfs",
+     .offset = offsetof(struct values, queue_order)},
     {.name = "max-num-seqs",
      .argument = "N",
      .help = "most requests in the running set",

@@ -57,6 +57,7 @@ struct fast_engine {
     struct llmsim_token_segment *ended_segments; /* of those never preempted */
     struct history **ended_histories;
     uint32_t n_running;          /* that decode */
+    struct waiting waiting;      /* in any order but that of arrival */
     struct preempted *preempted; /* a stack: the last goes first */
     uint32_t n_preempted;
     llmsim_time now;
@@ -75,8 +76,28 @@ struct fast_engine {
     uint64_t n_ended, n_output_tokens;
 };
 
-/* The waiting queue is the part of the trace that has arrived: nothing is copied. Preempted
- * requests are ahead of it. */
+static bool has_arrived(const struct fast_engine *e, const struct llmsim_request *request)
+{
+    return request->arrival_ns <= (int64_t)(e->now >> LLMSIM_TIME_FRACTION_BITS);
+}
+
+/* Any order but the trace's own needs a queue of those that have arrived. */
+static const struct llmsim_request *first_in_order(struct fast_engine *e)
+{
+    const struct llmsim_request *next;
+    while ((next = llmsim_arrivals_head(&e->run->arrivals)) != NULL && has_arrived(e, next)) {
+        enum llmsim_status status = llmsim_waiting_put(&e->waiting, next, e->run->err);
+        if (status != LLMSIM_OK) {
+            e->run->reject_status = status;
+            return NULL;
+        }
+        llmsim_arrivals_take(&e->run->arrivals);
+    }
+    return llmsim_waiting_head(&e->waiting);
+}
+
+/* First come, first served, the waiting queue is the part of the trace that has arrived: nothing is
+ * copied. Preempted requests are ahead of it. */
 static void set_head(struct fast_engine *e, struct boundary *b)
 {
     b->head_generated = 0;
@@ -86,12 +107,13 @@ static void set_head(struct fast_engine *e, struct boundary *b)
         b->head = &p->request;
         b->head_generated = p->n_generated;
         b->head_resumed = p->history;
-        return;
+    } else if (e->run->order->key != NULL) {
+        b->head = first_in_order(e);
+    } else {
+        b->head = llmsim_arrivals_head(&e->run->arrivals);
+        if (b->head != NULL && !has_arrived(e, b->head))
+            b->head = NULL;
     }
-    const struct llmsim_request *head = llmsim_arrivals_head(&e->run->arrivals);
-    bool has_arrived =
-        head != NULL && head->arrival_ns <= (int64_t)(e->now >> LLMSIM_TIME_FRACTION_BITS);
-    b->head = has_arrived ? head : NULL;
 }
 
 static void take_head(struct boundary *b)
@@ -99,6 +121,8 @@ static void take_head(struct boundary *b)
     struct fast_engine *e = b->engine;
     if (e->n_preempted > 0)
         e->n_preempted--;
+    else if (e->run->order->key != NULL)
+        llmsim_waiting_take(&e->waiting);
     else
         llmsim_arrivals_take(&e->run->arrivals);
     set_head(e, b);
@@ -439,8 +463,11 @@ static enum llmsim_status decode(struct fast_engine *e)
     if (kv->total != 0)
         steps->n_steps = steps_with_blocks(e, steps->n_steps, &n_blocks);
 
+    /* Behind a head that has to wait nobody is admitted, unless he would go ahead of it. */
     const struct llmsim_request *next = NULL;
-    if (e->run->boundary.head == NULL && e->run->policy->admits(&e->run->boundary))
+    bool may_be_next =
+        e->run->boundary.head == NULL || (e->run->order->key != NULL && e->n_preempted == 0);
+    if (may_be_next && e->run->policy->admits(&e->run->boundary))
         next = llmsim_arrivals_head(&e->run->arrivals);
     if (next != NULL) {
         llmsim_time until_next = llmsim_time_from_ns(next->arrival_ns) - e->now;
@@ -525,6 +552,7 @@ static enum llmsim_status observe(const struct fast_engine *e)
     return llmsim_run_observe(e->run, &(struct llmsim_observation){
                                           .now = e->now,
                                           .n_arrived = e->run->arrivals.n_taken,
+                                          .n_waiting = e->waiting.n,
                                           .n_running = e->n_running + e->run->boundary.n_prefills,
                                           .n_ended = e->n_ended,
                                           .n_steps = e->run->totals.n_steps,
@@ -546,7 +574,7 @@ static enum llmsim_status form_step(struct fast_engine *e)
     set_head(e, b);
     if (b->kv.total == 0) {
         policy->form(b);
-        return LLMSIM_OK;
+        return e->run->reject_status;
     }
     enum llmsim_status status = policy->mixes ? make_room(e) : LLMSIM_OK;
     uint64_t claimed = policy->mixes ? blocks_wanted(e, e->decode_step) : 0;
@@ -627,6 +655,7 @@ static void fini(struct fast_engine *e)
     free(e->ended_segments);
     free(e->ended_histories);
     free(e->preempted);
+    llmsim_waiting_fini(&e->waiting);
     free(e->gaps);
     free(e->residues);
 }
@@ -645,6 +674,7 @@ static enum llmsim_status init(struct fast_engine *e, struct run *run)
         .preempted = malloc(n * sizeof *e->preempted),
         .gaps = malloc(n * sizeof *e->gaps),
         .residues = calloc(run->boundary.kv.block_size, sizeof *e->residues),
+        .waiting = {.order = run->order},
         .prefill_step = {.n_steps = 1},
         .decode_steps = {.kind = LLMSIM_STEP_DECODE},
     };

@@ -47,6 +47,31 @@ struct step_engine {
     uint64_t n_arrived, n_ended, n_output_tokens;
 };
 
+static struct llmsim_request *fifo_at(const struct fifo *fifo, size_t i)
+{
+    return &fifo->ring[(fifo->head + i) % fifo->capacity];
+}
+
+/* Which of the waiting requests goes first: all of them are looked at, whatever the order. */
+static size_t fifo_first(const struct step_engine *e)
+{
+    size_t first = 0;
+    for (size_t i = 1; i < e->fifo.n && e->run->order->key != NULL; i++)
+        if (llmsim_order_before(e->run->order, fifo_at(&e->fifo, i), fifo_at(&e->fifo, first)))
+            first = i;
+    return first;
+}
+
+static void fifo_remove_first(struct step_engine *e)
+{
+    struct fifo *fifo = &e->fifo;
+    assert(fifo->n > 0);
+    for (size_t i = fifo_first(e); i > 0; i--) /* those ahead of it move up */
+        *fifo_at(fifo, i) = *fifo_at(fifo, i - 1);
+    fifo->head = (fifo->head + 1) % fifo->capacity;
+    fifo->n--;
+}
+
 /* Preempted requests are ahead of the queue. */
 static void set_head(struct step_engine *e, struct boundary *b)
 {
@@ -56,7 +81,7 @@ static void set_head(struct step_engine *e, struct boundary *b)
     if (preempted != NULL)
         b->head = &preempted->request;
     else
-        b->head = e->fifo.n > 0 ? &e->fifo.ring[e->fifo.head] : NULL;
+        b->head = e->fifo.n > 0 ? fifo_at(&e->fifo, fifo_first(e)) : NULL;
 }
 
 /* The stack's place of a preempted request may be needed again before its prefill is done, so what
@@ -72,8 +97,7 @@ static void take_head(struct boundary *b)
             *kept = e->preempted[--e->n_preempted];
         b->prefills[b->n_prefills - 1].resumed = kept;
     } else {
-        e->fifo.head = (e->fifo.head + 1) % e->fifo.capacity;
-        e->fifo.n--;
+        fifo_remove_first(e);
     }
     set_head(e, b);
 }
@@ -84,8 +108,7 @@ static void reject_head(struct boundary *b, enum llmsim_outcome outcome)
     struct step_engine *e = b->engine;
     llmsim_run_reject(e->run, b->head, outcome, e->now);
     e->n_ended++;
-    e->fifo.head = (e->fifo.head + 1) % e->fifo.capacity;
-    e->fifo.n--;
+    fifo_remove_first(e);
     set_head(e, b);
 }
 

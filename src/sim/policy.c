@@ -28,10 +28,11 @@ static bool can_ever_fit(const struct boundary *b)
     return llmsim_kv_blocks(&b->kv, stored) <= b->kv.total;
 }
 
-const struct llmsim_request *llmsim_policy_next_with_blocks(struct boundary *b)
+const struct llmsim_request *llmsim_policy_next_checked(struct boundary *b)
 {
-    while (b->head != NULL && !can_ever_fit(b))
-        b->reject(b, LLMSIM_OUTCOME_REJECTED_TOO_LONG);
+    while (b->head != NULL && (b->head->is_failed || !can_ever_fit(b)))
+        b->reject(b, b->head->is_failed ? LLMSIM_OUTCOME_FAILED_IN_TRACE
+                                        : LLMSIM_OUTCOME_REJECTED_TOO_LONG);
     if (b->head == NULL)
         return NULL;
     uint64_t reserve = b->n_decoding + b->n_prefills > 0 ? b->kv.watermark : 0;

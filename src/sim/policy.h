@@ -83,10 +83,11 @@ const struct policy *llmsim_policy_find(const char *name);
 
 /* With a place in the running set: the first request of the queue that can be served at all (others
  * are rejected on the way) if there are blocks for its prompt, else NULL. */
-const struct llmsim_request *llmsim_policy_next_with_blocks(struct boundary *b);
+const struct llmsim_request *llmsim_policy_next_checked(struct boundary *b);
 static inline const struct llmsim_request *llmsim_policy_next(struct boundary *b)
 {
-    return b->head == NULL || b->kv.total == 0 ? b->head : llmsim_policy_next_with_blocks(b);
+    bool is_plain = b->head == NULL || (b->kv.total == 0 && !b->head->is_failed);
+    return is_plain ? b->head : llmsim_policy_next_checked(b);
 }
 /* Tokens that the head has to process: its prompt, and after a preemption what it had made. */
 static inline uint32_t llmsim_policy_head_tokens(const struct boundary *b)

@@ -262,6 +262,8 @@ enum llmsim_status llmsim_replay(const struct llmsim_replay_config *config,
         return llmsim_fail(err, LLMSIM_USAGE, "unknown policy '%s'", config->policy);
     if (engine == NULL)
         return llmsim_fail(err, LLMSIM_USAGE, "unknown engine '%s'", config->engine);
+    if (llmsim_order_find(config->queue_order) == NULL)
+        return llmsim_fail(err, LLMSIM_USAGE, "unknown queue order '%s'", config->queue_order);
     enum llmsim_status status = check_config(config, err);
     if (status != LLMSIM_OK)
         return status;
@@ -269,6 +271,7 @@ enum llmsim_status llmsim_replay(const struct llmsim_replay_config *config,
     struct run run = {
         .config = config,
         .policy = policy,
+        .order = llmsim_order_find(config->queue_order),
         .source = *source,
         .sinks = sinks,
         .n_sinks = n_sinks,

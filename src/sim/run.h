@@ -4,11 +4,13 @@
 
 #include "arrivals.h"
 #include "llmsim/replay.h"
+#include "order.h"
 #include "policy.h"
 
 struct run {
     const struct llmsim_replay_config *config;
     const struct policy *policy;
+    const struct order *order;
     struct llmsim_source source;
     const struct llmsim_sink *sinks;
     size_t n_sinks;

@@ -78,6 +78,9 @@ static void add_settings(struct llmsim_json_document *json, const struct llmsim_
     struct cJSON *settings = llmsim_json_add_object(json, json->root, "settings");
     llmsim_json_add_string(json, settings, "policy",
                            policy != NULL ? policy : llmsim_policy_choice(0)->name);
+    llmsim_json_add_string(json, settings, "queue_order",
+                           d->config->queue_order != NULL ? d->config->queue_order
+                                                          : llmsim_order_choice(0)->name);
     llmsim_json_add_number(json, settings, "max_num_seqs", d->config->max_num_seqs);
     llmsim_json_add_number(json, settings, "max_num_batched_tokens",
                            d->config->max_num_batched_tokens);

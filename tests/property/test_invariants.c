@@ -69,6 +69,9 @@ static void check_requests(const struct collected *c, const struct random_case *
         uint32_t n = r->request.output_tokens;
         cr_assert_not(seen[r->request.row]);
         seen[r->request.row] = true;
+        cr_assert_eq(r->request.is_failed, r->outcome == LLMSIM_OUTCOME_FAILED_IN_TRACE);
+        if (r->request.is_failed)
+            continue;
         if (r->outcome == LLMSIM_OUTCOME_REJECTED_TOO_LONG) {
             check_rejected(r, &rc->config);
             continue;

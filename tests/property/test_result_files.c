@@ -166,6 +166,7 @@ Test(result_files, random)
         for (size_t i = 0; i < c.n_requests; i++) {
             c.requests[i].prompt_tokens++;
             c.requests[i].id = LLMSIM_NO_ID;
+            c.requests[i].is_failed = false;
         }
         struct llmsim_source source = case_source(&c);
         replay_into(dir, &c.config, &source);

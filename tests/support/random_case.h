@@ -102,6 +102,8 @@ static inline void case_make(struct random_case *c, uint64_t seed)
         .max_num_seqs = 1 + (uint32_t)case_random(&state, 1 + case_random(&state, 12)),
         .max_num_batched_tokens = 1 + (uint32_t)case_random(&state, 1 + case_random(&state, 600)),
     };
+    c->config.queue_order =
+        case_random(&state, 2) == 0 ? "fcfs" : llmsim_order_choice(case_random(&state, 5))->name;
     if (case_random(&state, 2) == 0) {
         c->config.block_size = 1 + (uint32_t)case_random(&state, 1 + case_random(&state, 20));
         c->config.num_gpu_blocks =
@@ -115,6 +117,7 @@ static inline void case_make(struct random_case *c, uint64_t seed)
     uint64_t gap_us = 1 + case_random(&state, 4000);
     uint32_t max_prompt = 1 + (uint32_t)case_random(&state, 300);
     uint32_t max_output = 1 + (uint32_t)case_random(&state, 60);
+    uint64_t failures = case_random(&state, 2);
     int64_t arrival_ns = 0;
     for (size_t i = 0; i < c->n_requests; i++) {
         if (case_random(&state, 3) != 0)
@@ -125,6 +128,9 @@ static inline void case_make(struct random_case *c, uint64_t seed)
             .row = i,
             .prompt_tokens = (uint32_t)case_random(&state, max_prompt),
             .output_tokens = (uint32_t)case_random(&state, max_output),
+            .priority = (int32_t)case_random(&state, 5) - 2,
+            .deadline_ns = arrival_ns + (int64_t)case_random(&state, 10000000),
+            .is_failed = failures != 0 && case_random(&state, 8) == 0,
         };
     }
     if (case_random(&state, 2) == 0)

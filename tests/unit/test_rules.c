@@ -421,6 +421,68 @@ Test(rules, attribution)
     }
 }
 
+/* Queue orders, one place in the running set: row 0 is taken at 0, the others wait and go in the
+ * order of their keys; equal keys by arrival. A request that failed in the trace is not simulated.
+ */
+Test(rules, queue_orders)
+{
+    static const struct llmsim_request requests[] = {
+        {.row = 0, .prompt_tokens = 50, .output_tokens = 1, .deadline_ns = LLMSIM_NO_DEADLINE},
+        {.row = 1,
+         .arrival_ns = 1 * MS,
+         .prompt_tokens = 30,
+         .output_tokens = 1,
+         .priority = 1,
+         .deadline_ns = LLMSIM_NO_DEADLINE},
+        {.row = 2,
+         .arrival_ns = 2 * MS,
+         .prompt_tokens = 20,
+         .output_tokens = 3,
+         .priority = 1,
+         .deadline_ns = 900 * MS},
+        {.row = 3,
+         .arrival_ns = 3 * MS,
+         .prompt_tokens = 40,
+         .output_tokens = 2,
+         .priority = -1,
+         .deadline_ns = 800 * MS},
+        {.row = 4,
+         .arrival_ns = 4 * MS,
+         .prompt_tokens = 30,
+         .output_tokens = 9,
+         .is_failed = true,
+         .deadline_ns = LLMSIM_NO_DEADLINE},
+    };
+    static const struct {
+        const char *order;
+        uint64_t rows[4]; /* in order of completion */
+    } cases[] = {
+        {"fcfs", {0, 1, 2, 3}},       {"priority", {0, 3, 1, 2}}, {"sjf", {0, 2, 1, 3}},
+        {"sjf-oracle", {0, 1, 3, 2}}, {"edf", {0, 3, 2, 1}},
+    };
+    static const char *const engines[] = {"step", "fast"};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        for (size_t e = 0; e < 2; e++) {
+            struct llmsim_replay_config config = {.cost = easy_cost(),
+                                                  .engine = engines[e],
+                                                  .queue_order = cases[i].order,
+                                                  .max_num_seqs = 1,
+                                                  .max_num_batched_tokens = 100};
+            struct collected c;
+            size_t n_completed = 0;
+            cr_assert_eq(collect_run(&config, requests, 5, &c, NULL), LLMSIM_OK);
+            cr_assert_eq(c.n_requests, 5);
+            cr_assert_eq(collected_row(&c, 4)->result.outcome, LLMSIM_OUTCOME_FAILED_IN_TRACE);
+            for (size_t j = 0; j < 5; j++)
+                if (c.requests[j].result.outcome == LLMSIM_OUTCOME_COMPLETED)
+                    cr_assert_eq(c.requests[j].result.request.row, cases[i].rows[n_completed++],
+                                 "%s, %s", cases[i].order, engines[e]);
+            cr_assert_eq(n_completed, 4);
+            collected_fini(&c);
+        }
+    }
+}
+
 /* An empty prompt takes no time to prefill: a step of length 0 must not stop the clock for good. */
 Test(rules, empty_prompt)
 {
