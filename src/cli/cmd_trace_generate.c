@@ -27,7 +27,9 @@ static enum llmsim_status read_sample(const char *path, struct llmsim_request **
 {
     struct llmsim_trace *trace;
     struct llmsim_trace_options options = {0};
-    size_t capacity = 0, n_read;
+    size_t capacity = 0, n_read = 0;
+    *sample = NULL;
+    *n = 0;
     enum llmsim_status status = llmsim_trace_open(path, &options, &trace, err);
     if (status != LLMSIM_OK)
         return status;
@@ -43,7 +45,8 @@ static enum llmsim_status read_sample(const char *path, struct llmsim_request **
             *sample = more;
         }
         status = source.read(source.self, *sample + *n, capacity - *n, &n_read, err);
-        *n += drop_failed(*sample + *n, n_read);
+        if (status == LLMSIM_OK)
+            *n += drop_failed(*sample + *n, n_read);
     } while (status == LLMSIM_OK && n_read > 0);
     llmsim_trace_close(trace);
     return status;
