@@ -163,6 +163,31 @@ LLMSIM_MUST_CHECK enum llmsim_status cli_open_trace(const struct cli_trace_optio
                                                     const char *path, struct llmsim_trace **trace,
                                                     struct llmsim_error *err);
 
+/* How commands that write a trace write it. */
+struct cli_trace_output_options {
+    const char *path;
+    struct cli_choice to, compress;
+};
+#define CLI_TRACE_OUTPUT_OPTIONS(type, member)                                                     \
+    {.name = "to",                                                                                 \
+     .argument = "NAME",                                                                           \
+     .help = "format of the trace that is written",                                                \
+     .kind = CLI_CHOICE,                                                                           \
+     .choice = llmsim_trace_format_choice,                                                         \
+     .initial = "native",                                                                          \
+     .offset = offsetof(type, member.to)},                                                         \
+        {.name = "output",                                                                         \
+         .argument = "FILE",                                                                       \
+         .help = "where it goes; - is stdout",                                                     \
+         .kind = CLI_STRING,                                                                       \
+         .initial = "-",                                                                           \
+         .offset = offsetof(type, member.path)},                                                   \
+    {                                                                                              \
+        .name = "compress", .argument = "HOW", .help = "how the file is written",                  \
+        .kind = CLI_CHOICE, .choice = cli_compress_choice, .initial = "none",                      \
+        .offset = offsetof(type, member.compress)                                                  \
+    }
+
 /* The catalogue entries that the options name, and the cost model made of them. */
 LLMSIM_MUST_CHECK enum llmsim_status cli_open_cost(const struct cli_catalogue_options *options,
                                                    struct llmsim_model *model,

@@ -8,8 +8,7 @@
 
 struct values {
     struct cli_trace_options trace;
-    const char *output;
-    struct cli_choice to, compress;
+    struct cli_trace_output_options out;
     uint64_t repeat;
 };
 
@@ -131,13 +130,13 @@ static enum llmsim_status convert(struct conversion *c, struct llmsim_trace *tra
     struct llmsim_trace_status status_now;
     llmsim_trace_get_status(trace, &status_now);
     struct llmsim_trace_writer_options options = {
-        .format = c->v->to.name,
+        .format = c->v->out.to.name,
         .with_request_ids = status_now.has_request_ids && c->v->repeat == 1,
-        .zstd = c->v->compress.row == CLI_COMPRESS_ZST,
+        .zstd = c->v->out.compress.row == CLI_COMPRESS_ZST,
         .with_priorities = status_now.has_priorities,
         .with_deadlines = status_now.has_deadlines,
     };
-    enum llmsim_status status = llmsim_trace_writer_open(c->v->output, &options, &c->writer, err);
+    enum llmsim_status status = llmsim_trace_writer_open(c->v->out.path, &options, &c->writer, err);
     if (status != LLMSIM_OK)
         return status;
     status = copy_trace(c, trace, err);
@@ -175,19 +174,7 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
 }
 
 static const struct cli_option options[] = {
-    {.name = "to",
-     .argument = "NAME",
-     .help = "format of the new trace",
-     .kind = CLI_CHOICE,
-     .choice = llmsim_trace_format_choice,
-     .initial = "native",
-     .offset = offsetof(struct values, to)},
-    {.name = "output",
-     .argument = "FILE",
-     .help = "where it goes; - is stdout",
-     .kind = CLI_STRING,
-     .initial = "-",
-     .offset = offsetof(struct values, output)},
+    CLI_TRACE_OUTPUT_OPTIONS(struct values, out),
     {.name = "repeat",
      .argument = "N",
      .help = "N copies end to end, each a mean gap after the one before",
@@ -196,13 +183,6 @@ static const struct cli_option options[] = {
      .min = 1,
      .max = 1000000000,
      .offset = offsetof(struct values, repeat)},
-    {.name = "compress",
-     .argument = "HOW",
-     .help = "how the file is written",
-     .kind = CLI_CHOICE,
-     .choice = cli_compress_choice,
-     .initial = "none",
-     .offset = offsetof(struct values, compress)},
     CLI_TRACE_OPTIONS(struct values, trace),
     CLI_OPTION_END,
 };

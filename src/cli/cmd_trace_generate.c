@@ -5,8 +5,9 @@
 #include "interrupt.h"
 
 struct values {
-    const char *prompt, *output_tokens, *lengths_from, *output;
-    struct cli_choice arrivals, to, compress;
+    const char *prompt, *output_tokens, *lengths_from;
+    struct cli_trace_output_options out;
+    struct cli_choice arrivals;
     uint64_t requests, seed;
     double rate, cv, day_amplitude, day_period, day_peak;
 };
@@ -116,8 +117,8 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
     const struct values *v = values;
     struct llmsim_generate_options generate_options;
     struct llmsim_trace_writer_options writer_options = {
-        .format = v->to.name,
-        .zstd = v->compress.row == CLI_COMPRESS_ZST,
+        .format = v->out.to.name,
+        .zstd = v->out.compress.row == CLI_COMPRESS_ZST,
     };
     struct llmsim_request *sample = NULL;
     struct llmsim_generator *generator = NULL;
@@ -132,7 +133,7 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
         status = llmsim_generator_create(&generate_options, &generator, err);
     interrupt_catch();
     if (status == LLMSIM_OK)
-        status = llmsim_trace_writer_open(v->output, &writer_options, &writer, err);
+        status = llmsim_trace_writer_open(v->out.path, &writer_options, &writer, err);
     if (status == LLMSIM_OK)
         status = write_all(generator, writer, err);
     llmsim_trace_writer_close(writer);
@@ -207,26 +208,7 @@ static const struct cli_option options[] = {
      .initial = "0",
      .max = UINT64_MAX,
      .offset = offsetof(struct values, seed)},
-    {.name = "to",
-     .argument = "NAME",
-     .help = "format of the trace",
-     .kind = CLI_CHOICE,
-     .choice = llmsim_trace_format_choice,
-     .initial = "native",
-     .offset = offsetof(struct values, to)},
-    {.name = "output",
-     .argument = "FILE",
-     .help = "where it goes; - is stdout",
-     .kind = CLI_STRING,
-     .initial = "-",
-     .offset = offsetof(struct values, output)},
-    {.name = "compress",
-     .argument = "HOW",
-     .help = "how the file is written",
-     .kind = CLI_CHOICE,
-     .choice = cli_compress_choice,
-     .initial = "none",
-     .offset = offsetof(struct values, compress)},
+    CLI_TRACE_OUTPUT_OPTIONS(struct values, out),
     CLI_OPTION_END,
 };
 
