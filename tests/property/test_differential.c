@@ -172,3 +172,59 @@ Test(differential, azure_code_paged)
     compare_trace("AzureLLMInferenceTrace_code.csv", "1", "static", 1235);
     compare_trace("AzureLLMInferenceTrace_code.csv", "0.3", "mixed", 500);
 }
+
+static int by_arrival(const void *a, const void *b)
+{
+    const struct llmsim_request *x = a, *y = b;
+    if (x->arrival_ns != y->arrival_ns)
+        return x->arrival_ns < y->arrival_ns ? -1 : 1;
+    return (x->row > y->row) - (x->row < y->row);
+}
+
+/* A measured run of vLLM, its requests by the time at which the engine queued them, under policy
+ * mixed with the run's recorded limits: no request is lost, and both engines agree. */
+static void replay_vllm_run(const char *name, const struct llmsim_model *served, double bandwidth)
+{
+    char path[512], line[256];
+    (void)snprintf(path, sizeof path, "%s/data/truth/%s.csv", LLMSIM_TEST_SHARED_DIR, name);
+    FILE *f = fopen(path, "r");
+    if (f == NULL)
+        cr_skip_test("skipped: %s is not there", path);
+    static struct random_case c;
+    c = (struct random_case){
+        .config = {.policy = "mixed", .max_num_seqs = 128, .max_num_batched_tokens = 2048}};
+    const struct llmsim_gpu pro6000 = {"RTX PRO 6000", 96, bandwidth, 60};
+    cr_assert_eq(llmsim_cost_init_ptps(&c.config.cost, served, &pro6000, 20000, NULL), LLMSIM_OK);
+    cr_assert_not_null(fgets(line, sizeof line, f));
+    while (fgets(line, sizeof line, f) != NULL) {
+        unsigned long long row;
+        double arrival_s, queued_s;
+        unsigned prompt, output;
+        cr_assert_eq(
+            sscanf(line, "%llu,%lf,%lf,%u,%u", &row, &arrival_s, &queued_s, &prompt, &output), 5);
+        c.requests[c.n_requests++] =
+            (struct llmsim_request){.arrival_ns = (int64_t)(queued_s * 1e9 + 0.5),
+                                    .row = row,
+                                    .prompt_tokens = prompt,
+                                    .output_tokens = output,
+                                    .deadline_ns = LLMSIM_NO_DEADLINE};
+    }
+    (void)fclose(f);
+    cr_assert_eq(c.n_requests, 300);
+    qsort(c.requests, c.n_requests, sizeof *c.requests, by_arrival);
+    char *dirs[2] = {scratch_dir(), scratch_dir()};
+    compare_case(&c, dirs[0], dirs[1], name);
+    char *summary = read_text(dirs[1], "summary.json", NULL);
+    cr_assert_not_null(strstr(summary, "\"completed\":\t300,"));
+    free(summary);
+    remove_dir(dirs[0]);
+    remove_dir(dirs[1]);
+}
+
+Test(differential, vllm_runs)
+{
+    const struct llmsim_model llama = {"Llama-3.1-8B", 32, 32, 16.06, 128};
+    const struct llmsim_model qwen = {"Qwen3-32B", 64, 64, 65.52, 256};
+    replay_vllm_run("e2e_vllm_rtxpro6000_llama-3.1-8b", &llama, 1792);
+    replay_vllm_run("e2e_vllm_rtxpro6000_qwen3-32b_tp2", &qwen, 2 * 1792);
+}
