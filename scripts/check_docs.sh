@@ -97,12 +97,12 @@ split_document() { # DOCUMENT
 
 # Run cmd.1 … cmd.N in one shell; leaves actual.1 … actual.N.
 run_commands() { # N
-    rm -rf "$scratch/work" && mkdir "$scratch/work"
+    rm -rf "$scratch/tree" && mkdir "$scratch/tree"
     for part in README.md data docs scripts traces; do
-        [ ! -e "$source/$part" ] || cp -r "$source/$part" "$scratch/work/"
+        [ ! -e "$source/$part" ] || cp -r "$source/$part" "$scratch/tree/"
     done
     (
-        cd "$scratch/work" || exit
+        cd "$scratch/tree" || exit
         export PATH=${program%/*}:$PATH LLMSIM_DATA=$PWD/data LC_ALL=C COLUMNS=100
         for ((docs_i = 1; docs_i <= $1; docs_i++)); do
             # shellcheck disable=SC1090
