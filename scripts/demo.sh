@@ -1,8 +1,8 @@
 #!/bin/bash
 # Install what is missing, build llmsim, replay an hour of chat traffic, and draw its latencies.
 #
-# The trace has 5.5 requests/s, more than one RTX A6000 can serve; --rate-scale slows the arrivals
-# down to what keeps it busy and the queue short.
+# The trace has 5.5 requests/s, more than one RTX A6000 can serve; --rate-scale spreads the hour over six
+# and a half. KV memory has no limit here (README.md says what --kv-cache paged changes).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

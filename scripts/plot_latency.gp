@@ -52,6 +52,7 @@ if (ttft_n > 0) {
     plot work."/ttft.cdf" using 1:2 with lines linecolor rgb blue linewidth 2
 } else {
     set title "TTFT: no request made a token"
+    unset logscale x
     set xrange [0:1]
     plot -1
 }
@@ -68,6 +69,7 @@ if (itl_n > 0) {
     plot work."/itl.cdf" using 1:2 with lines linecolor rgb blue linewidth 2
 } else {
     set title "ITL: the run wrote no tokens.csv, or nothing but first tokens"
+    unset logscale x
     set xrange [0:1]
     plot -1
 }
@@ -98,6 +100,7 @@ if (ttft_n > 0) {
              title "median"
 } else {
     set title "TTFT over time: no request made a token"
+    unset logscale x
     set xrange [0:1]
     plot -1
 }

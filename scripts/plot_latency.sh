@@ -13,6 +13,12 @@ here=$(cd "$(dirname "$0")" && pwd)
 dir=$1
 picture=${2-$dir/latency.png}
 max_rows=200000
+for part in summary.json requests.csv; do
+    if [ ! -e "$dir/$part" ] && [ ! -e "$dir/$part.zst" ]; then
+        echo "plot_latency.sh: $dir has no $part; expected the results of llmsim replay" >&2
+        exit 2
+    fi
+done
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
