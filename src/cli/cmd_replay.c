@@ -209,6 +209,24 @@ static enum llmsim_status set_kv_cache(const struct values *v, const struct llms
     return status;
 }
 
+/* An option that would change nothing is a mistake, not a wish. */
+static enum llmsim_status check_used(const struct values *v, const struct llmsim_trace *trace,
+                                     struct llmsim_error *err)
+{
+    struct llmsim_trace_status status;
+    llmsim_trace_get_status(trace, &status);
+    if (v->long_prefill_token_threshold > 0 && strcmp(v->policy.name, "mixed") != 0)
+        return llmsim_fail(err, LLMSIM_USAGE,
+                           "--long-prefill-token-threshold goes with --policy mixed");
+    if (strcmp(v->queue_order.name, "priority") == 0 && !status.has_priorities)
+        return llmsim_fail(err, LLMSIM_USAGE,
+                           "--queue-order priority: the trace has no column priority");
+    if (strcmp(v->queue_order.name, "edf") == 0 && !status.has_deadlines)
+        return llmsim_fail(err, LLMSIM_USAGE,
+                           "--queue-order edf: the trace has no column deadline_s");
+    return LLMSIM_OK;
+}
+
 static enum llmsim_status run(const void *values, const char *const *operands, size_t n_operands,
                               struct llmsim_error *err)
 {
@@ -243,6 +261,8 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
         status = set_kv_cache(v, &model, &gpu, &config, err);
     if (status == LLMSIM_OK)
         status = open_trace(v, path, &results, &trace, err);
+    if (status == LLMSIM_OK)
+        status = check_used(v, trace, err);
     description.trace = trace;
     /* From before the first temporary file to after the last: a signal that comes when the results
      * get their names comes too late. */
