@@ -22,6 +22,9 @@ struct llmsim_step_shape {
     uint32_t prefill_seqs;   /* requests they belong to */
     uint32_t decode_seqs;    /* requests that decode one token each */
     uint64_t context_tokens; /* KV tokens that the decodes read: the sum of n_p + i */
+    /* Attention of the prompts: the sum of (c + n)^2 - c^2 over chunks of n tokens that c tokens of
+     * the same prompt are ahead of; n^2 for a prompt in one piece. */
+    uint64_t prefill_sum_sq;
 };
 
 /* The duration of a decode step: base + context_tokens × per_context_token. */

@@ -58,6 +58,7 @@ struct llmsim_gap {
 struct llmsim_step_run {
     uint64_t first_step_id; /* counts all steps from 0 */
     uint64_t n_steps;
+    uint32_t replica; /* that did them */
     llmsim_time start, end;
     struct llmsim_decode_run durations; /* of one step alone: .first */
     enum llmsim_step_kind kind;
@@ -87,6 +88,7 @@ struct llmsim_result {
     size_t id_length;
     enum llmsim_outcome outcome;
     uint32_t preemptions;
+    uint32_t replica;       /* that made its last token */
     int64_t scheduled_ns;   /* start of the first step that it took part in */
     int64_t first_token_ns; /* of no meaning without output tokens */
     int64_t end_ns;

@@ -38,6 +38,8 @@ struct llmsim_request {
     int32_t priority;    /* lower is earlier; 0 where the trace has none */
     int64_t deadline_ns; /* since time 0, at or after the arrival; or LLMSIM_NO_DEADLINE */
     bool is_failed;      /* the trace says that this call failed: not simulated */
+    uint16_t class_id;   /* of the trace's column class; 0: none */
+    uint32_t prefix;     /* what its prompt begins with: a handle for the source, or 0 */
 };
 
 /* Where requests come from: a file, a generator or an array. All calls are the caller's thread.

@@ -121,9 +121,14 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
     if (status != LLMSIM_OK)
         return status;
     uint32_t batch_size = (uint32_t)v->batch_size;
+    llmsim_time sum_sq =
+        (llmsim_time)v->batch_size * (int64_t)(v->prompt_length * v->prompt_length);
     s.prefill = llmsim_cost_step(
         &s.cost, &(struct llmsim_step_shape){.prefill_tokens = v->batch_size * v->prompt_length,
-                                             .prefill_seqs = batch_size});
+                                             .prefill_seqs = batch_size,
+                                             .prefill_sum_sq = sum_sq < (llmsim_time)UINT64_MAX
+                                                                   ? (uint64_t)sum_sq
+                                                                   : UINT64_MAX});
     s.decode = llmsim_cost_decode_run(&s.cost, batch_size, v->batch_size * (v->prompt_length + 1));
     s.form = llmsim_cost_closed_form(&s.cost, (uint32_t)v->prompt_length);
     return formats[v->format.row].print(&s, err);

@@ -12,7 +12,11 @@ const struct llmsim_cost_model llmsim_cost_models[] = {
 llmsim_time llmsim_cost_unloaded(const struct llmsim_cost *cost, uint32_t prompt_tokens,
                                  uint32_t output_tokens)
 {
-    struct llmsim_step_shape prefill = {.prefill_tokens = prompt_tokens, .prefill_seqs = 1};
+    struct llmsim_step_shape prefill = {
+        .prefill_tokens = prompt_tokens,
+        .prefill_seqs = 1,
+        .prefill_sum_sq = (uint64_t)prompt_tokens * prompt_tokens,
+    };
     llmsim_time t = llmsim_cost_step(cost, &prefill);
     if (output_tokens > 1)
         t += llmsim_decode_run_time(llmsim_cost_decode_run(cost, 1, (uint64_t)prompt_tokens + 1),

@@ -517,7 +517,8 @@ static enum llmsim_status prefill(struct fast_engine *e)
         b->prefills[i - 1].scheduled_ns = start_ns;
     step->kind = b->decodes ? LLMSIM_STEP_MIXED : LLMSIM_STEP_PREFILL;
     step->shape = (struct llmsim_step_shape){.prefill_tokens = b->prefill_tokens,
-                                             .prefill_seqs = b->n_chunks};
+                                             .prefill_seqs = b->n_chunks,
+                                             .prefill_sum_sq = b->prefill_sum_sq};
     llmsim_time decode_time = 0;
     if (b->decodes) {
         set_decodes(e, step);

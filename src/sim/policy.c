@@ -40,28 +40,43 @@ const struct llmsim_request *llmsim_policy_next_checked(struct boundary *b)
     return fits ? b->head : NULL;
 }
 
+void llmsim_policy_begin_step(struct boundary *b)
+{
+    b->n_chunks = 0;
+    b->prefill_tokens = 0;
+    b->prefill_sum_sq = 0;
+    b->decodes = false;
+}
+
+void llmsim_policy_add_chunk(struct boundary *b, struct prefill *p, uint32_t chunk)
+{
+    uint64_t done = (uint64_t)p->request.prompt_tokens + p->n_generated - p->tokens_left;
+    p->chunk = chunk;
+    b->prefill_tokens += chunk;
+    b->prefill_sum_sq += chunk * (2 * done + chunk);
+    b->n_chunks += llmsim_prefill_has_chunk(p);
+}
+
 void llmsim_policy_admit(struct boundary *b, uint32_t chunk)
 {
     uint32_t tokens = llmsim_policy_head_tokens(b);
-    b->prefills[b->n_prefills++] = (struct prefill){
+    struct prefill *p = &b->prefills[b->n_prefills++];
+    *p = (struct prefill){
         .request = *b->head,
         .scheduled_ns = LLMSIM_NOT_SCHEDULED,
         .resumed = b->head_resumed,
         .admission = b->n_admissions++,
         .n_generated = b->head_generated,
         .tokens_left = tokens,
-        .chunk = chunk,
     };
     b->kv.free -= llmsim_kv_blocks(&b->kv, tokens);
-    b->prefill_tokens += chunk;
-    b->n_chunks++;
+    llmsim_policy_add_chunk(b, p, chunk);
     b->take(b);
 }
 
 void llmsim_policy_prefill_or_decode(struct boundary *b)
 {
-    b->n_chunks = 0;
-    b->prefill_tokens = 0;
+    llmsim_policy_begin_step(b);
     while (llmsim_policy_has_place(b) && llmsim_policy_next(b) != NULL) {
         uint32_t tokens = llmsim_policy_head_tokens(b);
         if (b->prefill_tokens + tokens > b->max_num_batched_tokens && b->n_prefills > 0)

@@ -21,7 +21,7 @@ struct prefill {
     void *resumed;        /* the engine's memory of a preempted request, or NULL */
     uint64_t admission;   /* counts admissions; the latest is the first to be preempted */
     uint32_t n_generated; /* tokens made before */
-    uint32_t tokens_left; /* to be processed */
+    uint32_t tokens_left; /* to be processed; those before them are in the KV cache */
     uint32_t chunk;       /* of them, those that the next step processes */
 };
 
@@ -60,10 +60,12 @@ struct boundary {
      * it admits. Room for max_num_seqs in all. */
     struct prefill *prefills;
     uint32_t n_prefills;
-    /* The step: the chunks above, and one token for every decoding request if `decodes`. A prompt
-     * may have to sit a step out (a chunk of 0); an empty prompt is a chunk of 0 that counts. */
+    /* The step, of which `begin_step` makes an empty one: the chunks above, and one token for every
+     * decoding request if `decodes`. A prompt may have to sit a step out (a chunk of 0); an empty
+     * prompt is a chunk of 0 that counts. */
     uint32_t n_chunks;
     uint64_t prefill_tokens;
+    uint64_t prefill_sum_sq;
     bool decodes;
 };
 
@@ -94,6 +96,10 @@ static inline uint32_t llmsim_policy_head_tokens(const struct boundary *b)
 {
     return b->head->prompt_tokens + b->head_generated;
 }
+/* Forget the step before. */
+void llmsim_policy_begin_step(struct boundary *b);
+/* The step processes so many tokens of this prompt. */
+void llmsim_policy_add_chunk(struct boundary *b, struct prefill *p, uint32_t chunk);
 /* Take the head of the queue into the step, with so many tokens of its prompt. */
 void llmsim_policy_admit(struct boundary *b, uint32_t chunk);
 

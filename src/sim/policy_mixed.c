@@ -16,14 +16,11 @@ static void form(struct boundary *b)
 {
     uint64_t budget = b->max_num_batched_tokens;
     budget -= b->n_decoding < budget ? b->n_decoding : budget;
+    llmsim_policy_begin_step(b);
     b->decodes = b->n_decoding > 0;
-    b->n_chunks = 0;
-    b->prefill_tokens = 0;
     for (uint32_t i = 0; i < b->n_prefills; i++) {
         struct prefill *p = &b->prefills[i];
-        p->chunk = next_chunk(b, p->tokens_left, budget - b->prefill_tokens);
-        b->prefill_tokens += p->chunk;
-        b->n_chunks += p->chunk > 0;
+        llmsim_policy_add_chunk(b, p, next_chunk(b, p->tokens_left, budget - b->prefill_tokens));
     }
     while (llmsim_policy_has_place(b) && llmsim_policy_next(b) != NULL) {
         uint32_t tokens = llmsim_policy_head_tokens(b);

@@ -13,8 +13,7 @@ static void form(struct boundary *b)
         llmsim_policy_prefill_or_decode(b);
         return;
     }
-    b->n_chunks = 0;
-    b->prefill_tokens = 0;
+    llmsim_policy_begin_step(b);
     b->decodes = true;
 }
 

@@ -60,6 +60,7 @@ static void check_rejected(const struct llmsim_result *r, const struct llmsim_re
 static void check_requests(const struct collected *c, const struct random_case *rc)
 {
     uint64_t prompt_tokens = 0, decodes = 0, step_prompt_tokens = 0, step_decodes = 0;
+    uint64_t sum_sq = 0, step_sum_sq = 0;
     uint64_t n_preemptions = 0;
     bool seen[CASE_MAX_REQUESTS] = {false};
     cr_assert_eq(c->n_requests, rc->n_requests);
@@ -93,16 +94,19 @@ static void check_requests(const struct collected *c, const struct random_case *
         /* Alone it could not have been faster, but for the rounding of two times. */
         cr_assert_geq(llmsim_result_e2e_ns(r) + 1, r->unloaded_ns);
         prompt_tokens += r->request.prompt_tokens;
+        sum_sq += (uint64_t)r->request.prompt_tokens * r->request.prompt_tokens;
         decodes += n > 0 ? n - 1 : 0;
     }
     for (size_t i = 0; i < c->n_steps; i++) {
         step_prompt_tokens += c->steps[i].shape.prefill_tokens;
+        step_sum_sq += c->steps[i].shape.prefill_sum_sq;
         step_decodes += c->steps[i].shape.decode_seqs;
     }
     /* A preemption has prompts processed again, and its prefill make a token in a decode's stead.
      */
     if (n_preemptions == 0) {
         cr_assert_eq(step_prompt_tokens, prompt_tokens);
+        cr_assert_eq(step_sum_sq, sum_sq); /* however a prompt is cut */
         cr_assert_eq(step_decodes, decodes);
     }
     cr_assert_geq(step_prompt_tokens, prompt_tokens);
