@@ -18,6 +18,11 @@ struct llmsim_gpu {
     double memory_cap_GB;           /* 10^9 bytes */
     double memory_bw_GBps;          /* 10^9 bytes/s, from the datasheet */
     double memory_bw_util_percent;  /* effective bandwidth / memory_bw × 100 */
+    /* Of what follows, 0 says that the catalogue does not give it. */
+    double pcie_bw_GBps;    /* to and from the host, each way, effective */
+    double link_bw_GBps;    /* to the other GPUs of the machine, each way */
+    double link_latency_us; /* of one message over that link */
+    double usd_per_hour;
 };
 
 struct llmsim_model {

@@ -38,11 +38,16 @@ static enum llmsim_status open_cost(const char *model_name, const char *gpu_name
 static enum llmsim_status run(const char *model_name, const char *gpu_name,
                               struct llmsim_error *err)
 {
-    struct llmsim_request requests[3] = {
-        {0, 0, 512, 16, LLMSIM_NO_ID, 0, LLMSIM_NO_DEADLINE, false},
-        {1000000, 1, 1024, 1, LLMSIM_NO_ID, 0, LLMSIM_NO_DEADLINE, false},
-        {2000000, 2, 64, 0, LLMSIM_NO_ID, 0, LLMSIM_NO_DEADLINE, false},
-    };
+    static const uint32_t tokens[3][2] = {{512, 16}, {1024, 1}, {64, 0}};
+    struct llmsim_request requests[3];
+    memset(requests, 0, sizeof requests);
+    for (int i = 0; i < 3; i++) {
+        requests[i].arrival_ns = 1000000 * i;
+        requests[i].row = (uint64_t)i;
+        requests[i].prompt_tokens = tokens[i][0];
+        requests[i].output_tokens = tokens[i][1];
+        requests[i].deadline_ns = LLMSIM_NO_DEADLINE;
+    }
     struct llmsim_array_cursor cursor = {requests, 3, 0};
     struct llmsim_source source = llmsim_source_from_array(&cursor);
     struct llmsim_sink_ops ops = {"print", NULL, NULL, NULL, print_request, NULL};

@@ -8,8 +8,13 @@
 static const char *const files[] = {"tokens.csv", "requests.csv", "steps.csv", "summary.json"};
 #define N_FILES (sizeof files / sizeof *files)
 
-static const struct llmsim_model model = {"tests/model", 1, 1, 1, 1};
-static const struct llmsim_gpu gpu = {"tests gpu", 1, 1, 100};
+static const struct llmsim_model model = {.name = "tests/model",
+                                          .num_hidden_layers = 1,
+                                          .num_heads = 1,
+                                          .model_size_GB = 1,
+                                          .kvc_size_KB = 1};
+static const struct llmsim_gpu gpu = {
+    .name = "tests gpu", .memory_cap_GB = 1, .memory_bw_GBps = 1, .memory_bw_util_percent = 100};
 
 static void replay_into(const char *dir, const char *engine, struct llmsim_replay_config config,
                         const struct llmsim_source *source)
@@ -120,8 +125,13 @@ static void compare_trace(const char *name, const char *rate, const char *policy
                                           .num_gpu_blocks = n_blocks,
                                           .block_size = 16,
                                           .kv_watermark_blocks = n_blocks / 100};
-    const struct llmsim_model llama = {"llama", 40, 40, 26.03, 800};
-    const struct llmsim_gpu a6000 = {"a6000", 48, 768, 60};
+    const struct llmsim_model llama = {.name = "llama",
+                                       .num_hidden_layers = 40,
+                                       .num_heads = 40,
+                                       .model_size_GB = 26.03,
+                                       .kvc_size_KB = 800};
+    const struct llmsim_gpu a6000 = {
+        .name = "a6000", .memory_cap_GB = 48, .memory_bw_GBps = 768, .memory_bw_util_percent = 60};
     cr_assert_eq(llmsim_cost_init_ptps(&config.cost, &llama, &a6000, 4164.15309163167, NULL),
                  LLMSIM_OK);
     for (size_t i = 0; i < 2; i++) {
@@ -193,7 +203,10 @@ static void replay_vllm_run(const char *name, const struct llmsim_model *served,
     static struct random_case c;
     c = (struct random_case){
         .config = {.policy = "mixed", .max_num_seqs = 128, .max_num_batched_tokens = 2048}};
-    const struct llmsim_gpu pro6000 = {"RTX PRO 6000", 96, bandwidth, 60};
+    const struct llmsim_gpu pro6000 = {.name = "RTX PRO 6000",
+                                       .memory_cap_GB = 96,
+                                       .memory_bw_GBps = bandwidth,
+                                       .memory_bw_util_percent = 60};
     cr_assert_eq(llmsim_cost_init_ptps(&c.config.cost, served, &pro6000, 20000, NULL), LLMSIM_OK);
     cr_assert_not_null(fgets(line, sizeof line, f));
     while (fgets(line, sizeof line, f) != NULL) {
@@ -223,8 +236,16 @@ static void replay_vllm_run(const char *name, const struct llmsim_model *served,
 
 Test(differential, vllm_runs)
 {
-    const struct llmsim_model llama = {"Llama-3.1-8B", 32, 32, 16.06, 128};
-    const struct llmsim_model qwen = {"Qwen3-32B", 64, 64, 65.52, 256};
+    const struct llmsim_model llama = {.name = "Llama-3.1-8B",
+                                       .num_hidden_layers = 32,
+                                       .num_heads = 32,
+                                       .model_size_GB = 16.06,
+                                       .kvc_size_KB = 128};
+    const struct llmsim_model qwen = {.name = "Qwen3-32B",
+                                      .num_hidden_layers = 64,
+                                      .num_heads = 64,
+                                      .model_size_GB = 65.52,
+                                      .kvc_size_KB = 256};
     replay_vllm_run("e2e_vllm_rtxpro6000_llama-3.1-8b", &llama, 1792);
     replay_vllm_run("e2e_vllm_rtxpro6000_qwen3-32b_tp2", &qwen, 2 * 1792);
 }

@@ -139,8 +139,15 @@ static size_t check_files(const char *dir)
 static void replay_into(const char *dir, const struct llmsim_replay_config *config,
                         const struct llmsim_source *source)
 {
-    const struct llmsim_model model = {"tests/model", 1, 1, 1, 1};
-    const struct llmsim_gpu gpu = {"tests gpu", 1, 1, 100};
+    const struct llmsim_model model = {.name = "tests/model",
+                                       .num_hidden_layers = 1,
+                                       .num_heads = 1,
+                                       .model_size_GB = 1,
+                                       .kvc_size_KB = 1};
+    const struct llmsim_gpu gpu = {.name = "tests gpu",
+                                   .memory_cap_GB = 1,
+                                   .memory_bw_GBps = 1,
+                                   .memory_bw_util_percent = 100};
     struct llmsim_error err;
     struct llmsim_run_description description = {
         .config = config, .model = &model, .gpu = &gpu, .trace_name = "memory"};
@@ -184,8 +191,13 @@ static void check_trace(const char *name, const char *policy, size_t n_expected)
     char *dir = scratch_dir();
     struct llmsim_replay_config config = {
         .policy = policy, .max_num_seqs = 256, .max_num_batched_tokens = 8192};
-    const struct llmsim_model llama = {"llama", 40, 40, 26, 800};
-    const struct llmsim_gpu a6000 = {"a6000", 48, 768, 60};
+    const struct llmsim_model llama = {.name = "llama",
+                                       .num_hidden_layers = 40,
+                                       .num_heads = 40,
+                                       .model_size_GB = 26,
+                                       .kvc_size_KB = 800};
+    const struct llmsim_gpu a6000 = {
+        .name = "a6000", .memory_cap_GB = 48, .memory_bw_GBps = 768, .memory_bw_util_percent = 60};
     struct llmsim_trace_options options = {0};
     struct llmsim_trace *trace;
     struct llmsim_error err;

@@ -140,6 +140,46 @@ Test(catalogue, shipped_numbers)
     llmsim_catalogue_close(c);
 }
 
+Test(catalogue, optional_numbers_of_a_gpu)
+{
+    struct llmsim_catalogue *c =
+        open_texts("{" GPU("Plain") ", \"Full\": {\"memory_cap\": 48, \"memory_bw\": 768, "
+                                    "\"memory_bw_util\": 60, \"pcie_bw\": 25.5, \"link_bw\": 240, "
+                                    "\"link_latency_us\": 2.5, \"usd_per_hour\": 0.79}}",
+                   "{}", "{}");
+    struct llmsim_gpu gpu;
+    cr_assert_eq(llmsim_catalogue_gpu(c, "full", &gpu, &err), LLMSIM_OK);
+    cr_expect_eq(gpu.pcie_bw_GBps, 25.5);
+    cr_expect_eq(gpu.link_bw_GBps, 240);
+    cr_expect_eq(gpu.link_latency_us, 2.5);
+    cr_expect_eq(gpu.usd_per_hour, 0.79);
+    cr_assert_eq(llmsim_catalogue_gpu(c, "plain", &gpu, &err), LLMSIM_OK);
+    cr_expect_eq(gpu.pcie_bw_GBps, 0);
+    cr_expect_eq(gpu.link_bw_GBps, 0);
+    cr_expect_eq(gpu.link_latency_us, 0);
+    cr_expect_eq(gpu.usd_per_hour, 0);
+    llmsim_catalogue_close(c);
+}
+
+/* Every GPU that ships has a PCIe bandwidth; none has a price, which is the reader's to give. */
+Test(catalogue, shipped_links)
+{
+    static const struct {
+        const char *gpu;
+        double pcie_bw, link_bw;
+    } cases[] = {
+        {"a6000", 25, 0}, {"A100 SXM", 25, 240}, {"H100", 50, 360}, {"rtx pro 6000", 50, 0}};
+    struct llmsim_catalogue *c = open_shipped();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct llmsim_gpu gpu;
+        cr_assert_eq(llmsim_catalogue_gpu(c, cases[i].gpu, &gpu, &err), LLMSIM_OK);
+        cr_expect_eq(gpu.pcie_bw_GBps, cases[i].pcie_bw);
+        cr_expect_eq(gpu.link_bw_GBps, cases[i].link_bw);
+        cr_expect_eq(gpu.usd_per_hour, 0);
+    }
+    llmsim_catalogue_close(c);
+}
+
 Test(catalogue, shipped_ptps)
 {
     static const struct {
@@ -269,6 +309,12 @@ static const struct malformed {
     {"{\"G\": {\"memory_cap\": 1, \"memory_bw\": 1, \"memory_bw_util\": 1,\n\"aliases\": \"x\"}}",
      MODELS, "{}",
      "./gpu.json:2:1: \"G\": \"aliases\" is \"x\", expected an array of strings of 1 to 127 bytes"},
+    {"{\"G\": {\"memory_cap\": 1, \"memory_bw\": 1, \"memory_bw_util\": 1,\n \"pcie_bw\": 0}}",
+     MODELS, "{}",
+     "./gpu.json:2:2: \"G\": \"pcie_bw\" is 0, expected a number greater than 0 and at most "
+     "1000000"},
+    {"{\"G\": {\"memory_cap\": 1, \"memory_bw\": 1, \"memory_bw_util\": 1,\n \"pci_bw\": 2}}",
+     MODELS, "{}", "./gpu.json:2:2: \"G\": unknown key \"pci_bw\" (did you mean \"pcie_bw\"?)"},
     {"{" GPU("G") ",\n\"H\": {\"memory_cap\": 1, \"memory_bw\": 1, \"memory_bw_util\": 1,\n"
                   "\"aliases\": [\"X\", \"g\"]}}",
      MODELS, "{}", "./gpu.json:3:18: alias \"g\" of \"H\" already stands for \"G\""},

@@ -7,8 +7,15 @@
 
 static struct llmsim_cost llama_13b_on_a6000(void)
 {
-    const struct llmsim_model model = {"meta-llama/Llama-2-13b-hf", 40, 40, 26.0, 800};
-    const struct llmsim_gpu gpu = {"NVIDIA RTX A6000", 48, 768, 60};
+    const struct llmsim_model model = {.name = "meta-llama/Llama-2-13b-hf",
+                                       .num_hidden_layers = 40,
+                                       .num_heads = 40,
+                                       .model_size_GB = 26.0,
+                                       .kvc_size_KB = 800};
+    const struct llmsim_gpu gpu = {.name = "NVIDIA RTX A6000",
+                                   .memory_cap_GB = 48,
+                                   .memory_bw_GBps = 768,
+                                   .memory_bw_util_percent = 60};
     struct llmsim_cost cost;
     cr_assert_eq(llmsim_cost_init_ptps(&cost, &model, &gpu, 4164.15309163167, NULL), LLMSIM_OK);
     return cost;
@@ -70,8 +77,19 @@ Test(cost, unloaded_request)
 
 Test(cost, absurd_coefficients_are_refused)
 {
-    const struct llmsim_model model = {"m", 1, 1, 26.0, 800};
-    const struct llmsim_gpu gpu = {"g", 1, 768, 60}, slow = {"g", 1, 1e-3, 1};
+    const struct llmsim_model model = {.name = "m",
+                                       .num_hidden_layers = 1,
+                                       .num_heads = 1,
+                                       .model_size_GB = 26.0,
+                                       .kvc_size_KB = 800};
+    const struct llmsim_gpu gpu = {.name = "g",
+                                   .memory_cap_GB = 1,
+                                   .memory_bw_GBps = 768,
+                                   .memory_bw_util_percent = 60},
+                            slow = {.name = "g",
+                                    .memory_cap_GB = 1,
+                                    .memory_bw_GBps = 1e-3,
+                                    .memory_bw_util_percent = 1};
     struct llmsim_cost cost;
     struct llmsim_error err;
     cr_assert_eq(llmsim_cost_init_ptps(&cost, &model, &gpu, 0.01, &err), LLMSIM_CATALOGUE);
