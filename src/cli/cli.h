@@ -20,6 +20,7 @@ enum cli_option_kind {
     CLI_DOUBLE, /* double, over 0, or from 0 if allows_zero */
     CLI_RATIO,  /* struct llmsim_ratio */
     CLI_CHOICE, /* struct cli_choice, one of the rows that `choice` gives */
+    CLI_TABLE, /* no option: the rows of `table` stand here, their values in a struct at `offset` */
 };
 
 struct cli_choice {
@@ -33,9 +34,10 @@ struct cli_option {
     const char *help;
     const char *initial; /* the default, as a user would write it; NULL: none (zero or false) */
     const struct llmsim_choice *(*choice)(
-        size_t i);     /* CLI_CHOICE only: row i, NULL behind the last */
-    size_t offset;     /* of the value in the command's struct */
-    uint64_t min, max; /* CLI_U64 only */
+        size_t i);                  /* CLI_CHOICE only: row i, NULL behind the last */
+    const struct cli_option *table; /* CLI_TABLE only: ends with CLI_OPTION_END */
+    size_t offset;                  /* of the value in the command's struct */
+    uint64_t min, max;              /* CLI_U64 only */
     enum cli_option_kind kind;
     bool required;
     bool allows_zero; /* CLI_DOUBLE only */
@@ -47,6 +49,7 @@ struct cli_option {
     }
 
 #define CLI_MAX_OPERANDS 64
+#define CLI_MAX_OPTIONS 96
 
 struct cli_command {
     const char *name;     /* "replay", "trace info" */
@@ -188,8 +191,10 @@ struct cli_trace_output_options {
         .offset = offsetof(type, member.compress)                                                  \
     }
 
-/* The catalogue entries that the options name, and the cost model made of them. */
+/* The catalogue entries that the options name, and the cost model made of them. `catalogue` NULL:
+ * the one that the options name. */
 LLMSIM_MUST_CHECK enum llmsim_status cli_open_cost(const struct cli_catalogue_options *options,
+                                                   const struct llmsim_catalogue *catalogue,
                                                    struct llmsim_model *model,
                                                    struct llmsim_gpu *gpu, struct llmsim_cost *cost,
                                                    struct llmsim_error *err);

@@ -5,15 +5,12 @@
 #include "cli.h"
 #include "interrupt.h"
 #include "progress.h"
+#include "replay_settings.h"
 
 struct values {
-    struct cli_catalogue_options catalogue;
-    struct cli_trace_options trace;
-    struct cli_choice policy, queue_order, engine, compress, kv_cache;
-    const char *output, *tokens_output, *slo;
-    uint64_t max_num_seqs, max_num_batched_tokens, long_prefill_token_threshold;
-    uint64_t block_size, num_gpu_blocks;
-    double gpu_memory_utilization, activation_GB, watermark;
+    struct replay_settings settings;
+    struct cli_choice compress;
+    const char *output, *tokens_output;
     bool no_tokens, no_requests, steps;
 };
 
@@ -118,7 +115,7 @@ static enum llmsim_status open_trace(const struct values *v, const char *path,
                                      struct llmsim_results **results, struct llmsim_trace **trace,
                                      struct llmsim_error *err)
 {
-    struct llmsim_trace_options options = cli_reader_options(&v->trace);
+    struct llmsim_trace_options options = cli_reader_options(&v->settings.trace);
     if (options.on_reject != NULL) {
         options.on_reject = on_reject;
         options.on_reject_ctx = results;
@@ -143,88 +140,12 @@ static enum llmsim_status open_results(const struct values *v, const char *trace
     return llmsim_results_open(&options, description, results, err);
 }
 
-/* "ttft=0.5,tpot=0.05": any of ttft, tpot and e2e, in seconds. */
-static enum llmsim_status parse_slo(const char *text, struct llmsim_slo *slo,
-                                    struct llmsim_error *err)
-{
-    const struct {
-        const char *name;
-        int64_t *ns;
-    } bounds[] = {{"ttft=", &slo->ttft_ns}, {"tpot=", &slo->tpot_ns}, {"e2e=", &slo->e2e_ns}};
-    for (const char *p = text; p != NULL && *p != '\0';) {
-        char item[64];
-        size_t length = strcspn(p, ","), i = 0;
-        (void)snprintf(item, sizeof item, "%.*s", (int)(length < 63 ? length : 63), p);
-        while (i < 3 && strncmp(item, bounds[i].name, strlen(bounds[i].name)) != 0)
-            i++;
-        double seconds = 0;
-        if (i == 3 || !cli_parse_double(item + strlen(bounds[i].name), &seconds) ||
-            !(seconds >= 1e-9 && seconds <= 1e9))
-            return llmsim_fail(err, LLMSIM_USAGE,
-                               "--slo '%s': expected ttft=S, tpot=S or e2e=S, in seconds, with "
-                               "commas between",
-                               item);
-        *bounds[i].ns = (int64_t)(seconds * 1e9 + 0.5);
-        p += length + (p[length] == ',');
-    }
-    return LLMSIM_OK;
-}
-
-enum { KV_UNLIMITED, KV_PAGED };
-
-static const struct llmsim_choice *kv_cache_choice(size_t i)
-{
-    static const struct llmsim_choice rows[] = {
-        [KV_UNLIMITED] = {"unlimited", "every request fits"},
-        [KV_PAGED] = {"paged", "blocks of tokens; a request waits for its prompt's, and is "
-                               "preempted when none is left"},
-    };
-    return i < sizeof rows / sizeof *rows ? &rows[i] : NULL;
-}
-
-/* The blocks that the options ask for: a number, or what the GPU's memory leaves. */
-static enum llmsim_status set_kv_cache(const struct values *v, const struct llmsim_model *model,
-                                       const struct llmsim_gpu *gpu,
-                                       struct llmsim_replay_config *config,
-                                       struct llmsim_error *err)
-{
-    const struct llmsim_kv_memory memory = {.utilization = v->gpu_memory_utilization,
-                                            .activation_GB = v->activation_GB,
-                                            .block_size = (uint32_t)v->block_size};
-    enum llmsim_status status = LLMSIM_OK;
-    if (v->kv_cache.row == KV_UNLIMITED) {
-        if (v->num_gpu_blocks > 0)
-            return llmsim_fail(err, LLMSIM_USAGE, "--num-gpu-blocks goes with --kv-cache paged");
-        return LLMSIM_OK;
-    }
-    if (!(v->gpu_memory_utilization <= 1) || !(v->watermark < 1))
-        return llmsim_fail(err, LLMSIM_USAGE,
-                           "--gpu-memory-utilization %g, --watermark %g: expected shares of 1",
-                           v->gpu_memory_utilization, v->watermark);
-    config->block_size = memory.block_size;
-    config->num_gpu_blocks = v->num_gpu_blocks;
-    if (v->num_gpu_blocks == 0)
-        status = llmsim_kv_capacity(&memory, model, gpu, &config->num_gpu_blocks, err);
-    config->kv_watermark_blocks = (uint64_t)(v->watermark * (double)config->num_gpu_blocks);
-    return status;
-}
-
-/* An option that would change nothing is a mistake, not a wish. */
-static enum llmsim_status check_used(const struct values *v, const struct llmsim_trace *trace,
-                                     struct llmsim_error *err)
+static enum llmsim_status check_settings(const struct values *v, const struct llmsim_trace *trace,
+                                         struct llmsim_error *err)
 {
     struct llmsim_trace_status status;
     llmsim_trace_get_status(trace, &status);
-    if (v->long_prefill_token_threshold > 0 && strcmp(v->policy.name, "mixed") != 0)
-        return llmsim_fail(err, LLMSIM_USAGE,
-                           "--long-prefill-token-threshold goes with --policy mixed");
-    if (strcmp(v->queue_order.name, "priority") == 0 && !status.has_priorities)
-        return llmsim_fail(err, LLMSIM_USAGE,
-                           "--queue-order priority: the trace has no column priority");
-    if (strcmp(v->queue_order.name, "edf") == 0 && !status.has_deadlines)
-        return llmsim_fail(err, LLMSIM_USAGE,
-                           "--queue-order edf: the trace has no column deadline_s");
-    return LLMSIM_OK;
+    return replay_setup_check(&v->settings, &status, err);
 }
 
 static enum llmsim_status run(const void *values, const char *const *operands, size_t n_operands,
@@ -233,44 +154,22 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
     const struct values *v = values;
     const char *path = operands[0];
     (void)n_operands;
-    struct llmsim_model model;
-    struct llmsim_gpu gpu;
-    struct llmsim_replay_config config = {
-        .policy = v->policy.name,
-        .queue_order = v->queue_order.name,
-        .engine = v->engine.name,
-        .max_num_seqs = (uint32_t)v->max_num_seqs,
-        .max_num_batched_tokens = (uint32_t)v->max_num_batched_tokens,
-        .long_prefill_token_threshold = (uint32_t)v->long_prefill_token_threshold,
-    };
-    struct llmsim_run_description description = {
-        .config = &config,
-        .model = &model,
-        .gpu = &gpu,
-        .trace_name = strcmp(path, "-") == 0 ? "stdin" : path,
-        .rate_scale = v->trace.rate_scale,
-        .limit = v->trace.limit,
-        .on_bad_row = v->trace.on_bad_row.name,
-    };
+    struct replay_setup setup;
     struct llmsim_results *results = NULL;
     struct llmsim_trace *trace = NULL;
-    enum llmsim_status status = cli_open_cost(&v->catalogue, &model, &gpu, &config.cost, err);
-    if (status == LLMSIM_OK)
-        status = parse_slo(v->slo, &description.slo, err);
-    if (status == LLMSIM_OK)
-        status = set_kv_cache(v, &model, &gpu, &config, err);
+    enum llmsim_status status = replay_setup_init(&setup, &v->settings, path, NULL, err);
     if (status == LLMSIM_OK)
         status = open_trace(v, path, &results, &trace, err);
     if (status == LLMSIM_OK)
-        status = check_used(v, trace, err);
-    description.trace = trace;
+        status = check_settings(v, trace, err);
+    setup.description.trace = trace;
     /* From before the first temporary file to after the last: a signal that comes when the results
      * get their names comes too late. */
     interrupt_catch();
     if (status == LLMSIM_OK)
-        status = open_results(v, path, &description, &results, err);
+        status = open_results(v, path, &setup.description, &results, err);
     if (status == LLMSIM_OK)
-        status = run_open(v, &config, trace, results, err);
+        status = run_open(v, &setup.config, trace, results, err);
     llmsim_results_close(results);
     interrupt_release();
     llmsim_trace_close(trace);
@@ -278,91 +177,7 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
 }
 
 static const struct cli_option options[] = {
-    CLI_CATALOGUE_OPTIONS(struct values, catalogue),
-    {.name = "policy",
-     .argument = "P",
-     .help = "how requests are batched",
-     .kind = CLI_CHOICE,
-     .choice = llmsim_policy_choice,
-     .initial = "continuous",
-     .offset = offsetof(struct values, policy)},
-    {.name = "queue-order",
-     .argument = "ORDER",
-     .help = "who of the waiting requests goes first",
-     .kind = CLI_CHOICE,
-     .choice = llmsim_order_choice,
-     .initial = "fcfs",
-     .offset = offsetof(struct values, queue_order)},
-    {.name = "max-num-seqs",
-     .argument = "N",
-     .help = "most requests in the running set",
-     .kind = CLI_U64,
-     .initial = "256",
-     .min = 1,
-     .max = LLMSIM_MAX_NUM_SEQS,
-     .offset = offsetof(struct values, max_num_seqs)},
-    {.name = "max-num-batched-tokens",
-     .argument = "N",
-     .help = "most new tokens in a step; a longer prompt goes alone, or in chunks (mixed)",
-     .kind = CLI_U64,
-     .initial = "8192",
-     .min = 1,
-     .max = UINT32_MAX,
-     .offset = offsetof(struct values, max_num_batched_tokens)},
-    {.name = "long-prefill-token-threshold",
-     .argument = "N",
-     .help = "mixed: most tokens of one prompt in a step (0: no bound of its own)",
-     .kind = CLI_U64,
-     .initial = "0",
-     .max = UINT32_MAX,
-     .offset = offsetof(struct values, long_prefill_token_threshold)},
-    {.name = "kv-cache",
-     .argument = "KIND",
-     .help = "memory for the KV cache",
-     .kind = CLI_CHOICE,
-     .choice = kv_cache_choice,
-     .initial = "unlimited",
-     .offset = offsetof(struct values, kv_cache)},
-    {.name = "block-size",
-     .argument = "N",
-     .help = "paged: tokens in a block",
-     .kind = CLI_U64,
-     .initial = "16",
-     .min = 1,
-     .max = LLMSIM_MAX_BLOCK_SIZE,
-     .offset = offsetof(struct values, block_size)},
-    {.name = "num-gpu-blocks",
-     .argument = "N",
-     .help = "paged: blocks (0: as many as the GPU's memory has room for)",
-     .kind = CLI_U64,
-     .initial = "0",
-     .max = 1000000000000,
-     .offset = offsetof(struct values, num_gpu_blocks)},
-    {.name = "gpu-memory-utilization",
-     .argument = "X",
-     .help = "paged: share of memory_cap for weights, activations and KV cache",
-     .kind = CLI_DOUBLE,
-     .initial = "0.9",
-     .offset = offsetof(struct values, gpu_memory_utilization)},
-    {.name = "activation-gb",
-     .argument = "GB",
-     .help = "paged: memory for activations and the runtime",
-     .kind = CLI_DOUBLE,
-     .allows_zero = true,
-     .initial = "1",
-     .offset = offsetof(struct values, activation_GB)},
-    {.name = "watermark",
-     .argument = "X",
-     .help = "paged: share of the blocks that admission leaves free",
-     .kind = CLI_DOUBLE,
-     .allows_zero = true,
-     .initial = "0.01",
-     .offset = offsetof(struct values, watermark)},
-    {.name = "slo",
-     .argument = "BOUNDS",
-     .help = "ttft=S,tpot=S,e2e=S: report goodput and the share of requests within",
-     .kind = CLI_STRING,
-     .offset = offsetof(struct values, slo)},
+    CLI_REPLAY_SETTINGS(struct values, settings),
     {.name = "output",
      .argument = "DIR",
      .help = "where the results go; else results/<name of the trace>",
@@ -392,14 +207,6 @@ static const struct cli_option options[] = {
      .choice = cli_compress_choice,
      .initial = "none",
      .offset = offsetof(struct values, compress)},
-    CLI_TRACE_OPTIONS(struct values, trace),
-    {.name = "engine",
-     .argument = "NAME",
-     .help = "how the time is computed; the results are the same",
-     .kind = CLI_CHOICE,
-     .choice = llmsim_engine_choice,
-     .initial = "fast",
-     .offset = offsetof(struct values, engine)},
     CLI_OPTION_END,
 };
 

@@ -117,7 +117,7 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
     (void)operands;
     (void)n_operands;
     struct simulation s = {.v = v};
-    enum llmsim_status status = cli_open_cost(&v->catalogue, &s.model, &s.gpu, &s.cost, err);
+    enum llmsim_status status = cli_open_cost(&v->catalogue, NULL, &s.model, &s.gpu, &s.cost, err);
     if (status != LLMSIM_OK)
         return status;
     uint32_t batch_size = (uint32_t)v->batch_size;

@@ -8,7 +8,7 @@
 
 #include "cli.h"
 
-#define MAX_OPTIONS 64
+#define MAX_OPTIONS CLI_MAX_OPTIONS
 #define FIRST_LONG 1000 /* what getopt_long returns for row 0: no character */
 
 bool cli_parse_u64(const char *text, uint64_t *value)
@@ -79,17 +79,41 @@ static enum llmsim_status set_value(const struct cli_option *option, const char 
             return llmsim_fail(err, LLMSIM_USAGE, "--%s %s", option->name, inner.message);
         return LLMSIM_OK;
     }
+    case CLI_TABLE: /* list_options leaves none */
+        break;
     }
     return llmsim_fail(err, LLMSIM_INTERNAL, "option --%s has no kind", option->name);
 }
 
+/* The rows of the command, those of the tables in it included, with CLI_OPTION_END. */
+struct option_list {
+    struct cli_option rows[MAX_OPTIONS + 1];
+};
+
+static void list_options(const struct cli_command *command, struct option_list *list)
+{
+    size_t n = 0;
+    for (const struct cli_option *o = command->options; o->name != NULL; o++) {
+        const struct cli_option *from = o->kind == CLI_TABLE ? o->table : o;
+        const struct cli_option *end = o + 1;
+        if (o->kind == CLI_TABLE)
+            for (end = from; end->name != NULL; end++)
+                continue;
+        for (; from != end && n < MAX_OPTIONS; from++, n++) {
+            list->rows[n] = *from;
+            list->rows[n].offset += o->kind == CLI_TABLE ? o->offset : 0;
+        }
+    }
+    list->rows[n] = (struct cli_option)CLI_OPTION_END;
+}
+
 /* The options that `typed` begins, as "--a, --b"; how many. */
-static size_t list_completions(const struct cli_command *command, const char *typed,
+static size_t list_completions(const struct cli_option *rows, const char *typed,
                                char names[static 256])
 {
     size_t n = 0, used = 0;
     names[0] = '\0';
-    for (const struct cli_option *o = command->options; o->name != NULL && used < 256; o++)
+    for (const struct cli_option *o = rows; o->name != NULL && used < 256; o++)
         if (typed[0] != '\0' && strncmp(o->name, typed, strlen(typed)) == 0)
             used +=
                 (size_t)snprintf(names + used, 256 - used, "%s--%s", n++ == 0 ? "" : ", ", o->name);
@@ -97,7 +121,8 @@ static size_t list_completions(const struct cli_command *command, const char *ty
 }
 
 /* It may be the beginning of several, or of none. */
-static enum llmsim_status fail_unknown(const struct cli_command *command, const char *word,
+static enum llmsim_status fail_unknown(const struct cli_command *command,
+                                       const struct cli_option *rows, const char *word,
                                        struct llmsim_error *err)
 {
     size_t name_length = strcspn(word, "=");
@@ -105,10 +130,10 @@ static enum llmsim_status fail_unknown(const struct cli_command *command, const 
     (void)snprintf(name, sizeof name, "%.*s", (int)(name_length < 63 ? name_length : 63), word);
     struct llmsim_nearest nearest = {.typed = name + strspn(name, "-")};
     char completions[256];
-    if (list_completions(command, nearest.typed, completions) > 1)
+    if (list_completions(rows, nearest.typed, completions) > 1)
         return llmsim_fail(err, LLMSIM_USAGE, "%s: option %s is ambiguous: %s", command->name, name,
                            completions);
-    for (const struct cli_option *o = command->options; o->name != NULL; o++)
+    for (const struct cli_option *o = rows; o->name != NULL; o++)
         llmsim_nearest_offer(&nearest, o->name);
     if (nearest.word != NULL)
         return llmsim_fail(err, LLMSIM_USAGE, "%s: unknown option %s (did you mean --%s?)",
@@ -119,24 +144,25 @@ static enum llmsim_status fail_unknown(const struct cli_command *command, const 
 
 /* getopt_long returned '?': optopt is a long option that has no value, an unknown short one, or 0
  * for an unknown long one, which argv still has. */
-static enum llmsim_status fail_option(const struct cli_command *command, char **argv,
+static enum llmsim_status fail_option(const struct cli_command *command,
+                                      const struct cli_option *rows, char **argv,
                                       struct llmsim_error *err)
 {
     if (optopt == 0)
-        return fail_unknown(command, argv[optind - 1], err);
+        return fail_unknown(command, rows, argv[optind - 1], err);
     if (optopt < FIRST_LONG && optopt != 'h')
         return llmsim_fail(err, LLMSIM_USAGE, "%s: unknown option -%c; see `llmsim %s --help`",
                            command->name, isgraph((unsigned char)optopt) ? optopt : '?',
                            command->name);
     return llmsim_fail(err, LLMSIM_USAGE, "%s: --%s takes no value", command->name,
-                       optopt == 'h' ? "help" : command->options[optopt - FIRST_LONG].name);
+                       optopt == 'h' ? "help" : rows[optopt - FIRST_LONG].name);
 }
 
 /* An option counts as given if its row, or the row that it is an alias of, was seen. */
-static enum llmsim_status check_required(const struct cli_command *command, const bool *seen,
+static enum llmsim_status check_required(const struct cli_command *command,
+                                         const struct cli_option *rows, const bool *seen,
                                          struct llmsim_error *err)
 {
-    const struct cli_option *rows = command->options;
     for (size_t i = 0; rows[i].name != NULL; i++) {
         bool given = seen[i];
         for (size_t j = i + 1; rows[j].name != NULL && rows[j].is_alias; j++)
@@ -148,11 +174,10 @@ static enum llmsim_status check_required(const struct cli_command *command, cons
     return LLMSIM_OK;
 }
 
-static enum llmsim_status set_defaults(const struct cli_command *command, void *values,
+static enum llmsim_status set_defaults(const struct cli_option *rows, void *values,
                                        struct llmsim_error *err)
 {
-    memset(values, 0, command->values_size);
-    for (const struct cli_option *o = command->options; o->name != NULL; o++) {
+    for (const struct cli_option *o = rows; o->name != NULL; o++) {
         enum llmsim_status status = LLMSIM_OK;
         if (o->initial != NULL)
             status = set_value(o, o->initial, values, err);
@@ -179,7 +204,9 @@ enum llmsim_status cli_parse(const struct cli_command *command, int argc, char *
 {
     struct option long_options[MAX_OPTIONS + 2] = {0};
     bool seen[MAX_OPTIONS] = {false};
-    const struct cli_option *rows = command->options;
+    struct option_list list;
+    const struct cli_option *rows = list.rows;
+    list_options(command, &list);
     list_long_options(rows, long_options);
 
     *wants_help = false;
@@ -189,7 +216,7 @@ enum llmsim_status cli_parse(const struct cli_command *command, int argc, char *
     if (*wants_help)
         return LLMSIM_OK;
 
-    enum llmsim_status status = set_defaults(command, values, err);
+    enum llmsim_status status = set_defaults(rows, values, err);
     if (status != LLMSIM_OK)
         return status;
 
@@ -200,7 +227,7 @@ enum llmsim_status cli_parse(const struct cli_command *command, int argc, char *
             return llmsim_fail(err, LLMSIM_USAGE, "%s: %s needs a value", command->name,
                                argv[optind - 1]);
         if (c == '?')
-            return fail_option(command, argv, err);
+            return fail_option(command, rows, argv, err);
         *wants_help = c == 'h'; /* in a form that the loop above does not know, as --hel */
         if (*wants_help)
             return LLMSIM_OK;
@@ -223,19 +250,21 @@ enum llmsim_status cli_parse(const struct cli_command *command, int argc, char *
             return llmsim_fail(err, LLMSIM_USAGE, "%s '': expected %s, not an empty text",
                                command->name, command->operands);
     }
-    return check_required(command, seen, err);
+    return check_required(command, rows, seen, err);
 }
 
 void cli_print_help(const struct cli_command *command, FILE *f)
 {
+    struct option_list list;
+    list_options(command, &list);
     (void)fprintf(f, "usage: llmsim %s", command->name);
     if (command->operands[0] != '\0')
         (void)fprintf(f, " %s", command->operands);
-    for (const struct cli_option *o = command->options; o->name != NULL; o++)
+    for (const struct cli_option *o = list.rows; o->name != NULL; o++)
         if (o->required)
             (void)fprintf(f, " --%s %s", o->name, o->argument);
     (void)fprintf(f, " [options]\n\n%s\n\noptions:\n", command->help);
-    for (const struct cli_option *o = command->options; o->name != NULL; o++) {
+    for (const struct cli_option *o = list.rows; o->name != NULL; o++) {
         char left[64];
         if (o->is_alias)
             continue;

@@ -61,11 +61,16 @@ static enum llmsim_status fail_without_ptps(enum llmsim_status status, struct ll
 }
 
 enum llmsim_status cli_open_cost(const struct cli_catalogue_options *options,
+                                 const struct llmsim_catalogue *catalogue,
                                  struct llmsim_model *model, struct llmsim_gpu *gpu,
                                  struct llmsim_cost *cost, struct llmsim_error *err)
 {
-    struct llmsim_catalogue *catalogue;
-    enum llmsim_status status = llmsim_catalogue_open(options->data_dir, &catalogue, err);
+    struct llmsim_catalogue *own = NULL;
+    enum llmsim_status status = LLMSIM_OK;
+    if (catalogue == NULL) {
+        status = llmsim_catalogue_open(options->data_dir, &own, err);
+        catalogue = own;
+    }
     if (status != LLMSIM_OK)
         return status;
     double ptps = options->ptps;
@@ -77,6 +82,6 @@ enum llmsim_status cli_open_cost(const struct cli_catalogue_options *options,
             llmsim_catalogue_ptps(catalogue, model->name, gpu->name, &ptps, err), err);
     if (status == LLMSIM_OK)
         status = llmsim_cost_init_ptps(cost, model, gpu, ptps, err);
-    llmsim_catalogue_close(catalogue);
+    llmsim_catalogue_close(own);
     return status;
 }

@@ -1,0 +1,218 @@
+/* replay_settings.c: the options that say what is simulated, and what the library makes of them. */
+#include "replay_settings.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* "ttft=0.5,tpot=0.05": any of ttft, tpot and e2e, in seconds. */
+static enum llmsim_status parse_slo(const char *text, struct llmsim_slo *slo,
+                                    struct llmsim_error *err)
+{
+    const struct {
+        const char *name;
+        int64_t *ns;
+    } bounds[] = {{"ttft=", &slo->ttft_ns}, {"tpot=", &slo->tpot_ns}, {"e2e=", &slo->e2e_ns}};
+    for (const char *p = text; p != NULL && *p != '\0';) {
+        char item[64];
+        size_t length = strcspn(p, ","), i = 0;
+        (void)snprintf(item, sizeof item, "%.*s", (int)(length < 63 ? length : 63), p);
+        while (i < 3 && strncmp(item, bounds[i].name, strlen(bounds[i].name)) != 0)
+            i++;
+        double seconds = 0;
+        if (i == 3 || !cli_parse_double(item + strlen(bounds[i].name), &seconds) ||
+            !(seconds >= 1e-9 && seconds <= 1e9))
+            return llmsim_fail(err, LLMSIM_USAGE,
+                               "--slo '%s': expected ttft=S, tpot=S or e2e=S, in seconds, with "
+                               "commas between",
+                               item);
+        *bounds[i].ns = (int64_t)(seconds * 1e9 + 0.5);
+        p += length + (p[length] == ',');
+    }
+    return LLMSIM_OK;
+}
+
+enum { KV_UNLIMITED, KV_PAGED };
+
+static const struct llmsim_choice *kv_cache_choice(size_t i)
+{
+    static const struct llmsim_choice rows[] = {
+        [KV_UNLIMITED] = {"unlimited", "every request fits"},
+        [KV_PAGED] = {"paged", "blocks of tokens; a request waits for its prompt's, and is "
+                               "preempted when none is left"},
+    };
+    return i < sizeof rows / sizeof *rows ? &rows[i] : NULL;
+}
+
+/* The blocks that the options ask for: a number, or what the GPU's memory leaves. */
+static enum llmsim_status set_kv_cache(const struct replay_settings *s,
+                                       const struct llmsim_model *model,
+                                       const struct llmsim_gpu *gpu,
+                                       struct llmsim_replay_config *config,
+                                       struct llmsim_error *err)
+{
+    const struct llmsim_kv_memory memory = {.utilization = s->gpu_memory_utilization,
+                                            .activation_GB = s->activation_GB,
+                                            .block_size = (uint32_t)s->block_size};
+    enum llmsim_status status = LLMSIM_OK;
+    if (s->kv_cache.row == KV_UNLIMITED) {
+        if (s->num_gpu_blocks > 0)
+            return llmsim_fail(err, LLMSIM_USAGE, "--num-gpu-blocks goes with --kv-cache paged");
+        return LLMSIM_OK;
+    }
+    if (!(s->gpu_memory_utilization <= 1) || !(s->watermark < 1))
+        return llmsim_fail(err, LLMSIM_USAGE,
+                           "--gpu-memory-utilization %g, --watermark %g: expected shares of 1",
+                           s->gpu_memory_utilization, s->watermark);
+    config->block_size = memory.block_size;
+    config->num_gpu_blocks = s->num_gpu_blocks;
+    if (s->num_gpu_blocks == 0)
+        status = llmsim_kv_capacity(&memory, model, gpu, &config->num_gpu_blocks, err);
+    config->kv_watermark_blocks = (uint64_t)(s->watermark * (double)config->num_gpu_blocks);
+    return status;
+}
+
+/* An option that would change nothing is a mistake, not a wish. */
+enum llmsim_status replay_setup_check(const struct replay_settings *s,
+                                      const struct llmsim_trace_status *trace,
+                                      struct llmsim_error *err)
+{
+    if (s->long_prefill_token_threshold > 0 && strcmp(s->policy.name, "mixed") != 0)
+        return llmsim_fail(err, LLMSIM_USAGE,
+                           "--long-prefill-token-threshold goes with --policy mixed");
+    if (strcmp(s->queue_order.name, "priority") == 0 && !trace->has_priorities)
+        return llmsim_fail(err, LLMSIM_USAGE,
+                           "--queue-order priority: the trace has no column priority");
+    if (strcmp(s->queue_order.name, "edf") == 0 && !trace->has_deadlines)
+        return llmsim_fail(err, LLMSIM_USAGE,
+                           "--queue-order edf: the trace has no column deadline_s");
+    return LLMSIM_OK;
+}
+
+enum llmsim_status replay_setup_init(struct replay_setup *setup, const struct replay_settings *s,
+                                     const char *trace_path,
+                                     const struct llmsim_catalogue *catalogue,
+                                     struct llmsim_error *err)
+{
+    struct llmsim_replay_config *config = &setup->config;
+    *config = (struct llmsim_replay_config){
+        .policy = s->policy.name,
+        .queue_order = s->queue_order.name,
+        .engine = s->engine.name,
+        .max_num_seqs = (uint32_t)s->max_num_seqs,
+        .max_num_batched_tokens = (uint32_t)s->max_num_batched_tokens,
+        .long_prefill_token_threshold = (uint32_t)s->long_prefill_token_threshold,
+    };
+    setup->description = (struct llmsim_run_description){
+        .config = config,
+        .model = &setup->model,
+        .gpu = &setup->gpu,
+        .trace_name = strcmp(trace_path, "-") == 0 ? "stdin" : trace_path,
+        .rate_scale = s->trace.rate_scale,
+        .limit = s->trace.limit,
+        .on_bad_row = s->trace.on_bad_row.name,
+    };
+    enum llmsim_status status =
+        cli_open_cost(&s->catalogue, catalogue, &setup->model, &setup->gpu, &config->cost, err);
+    if (status == LLMSIM_OK)
+        status = parse_slo(s->slo, &setup->description.slo, err);
+    if (status == LLMSIM_OK)
+        status = set_kv_cache(s, &setup->model, &setup->gpu, config, err);
+    return status;
+}
+
+const struct cli_option replay_settings_options[] = {
+    CLI_CATALOGUE_OPTIONS(struct replay_settings, catalogue),
+    {.name = "policy",
+     .argument = "P",
+     .help = "how requests are batched",
+     .kind = CLI_CHOICE,
+     .choice = llmsim_policy_choice,
+     .initial = "continuous",
+     .offset = offsetof(struct replay_settings, policy)},
+    {.name = "queue-order",
+     .argument = "ORDER",
+     .help = "who of the waiting requests goes first",
+     .kind = CLI_CHOICE,
+     .choice = llmsim_order_choice,
+     .initial = "fcfs",
+     .offset = offsetof(struct replay_settings, queue_order)},
+    {.name = "max-num-seqs",
+     .argument = "N",
+     .help = "most requests in the running set",
+     .kind = CLI_U64,
+     .initial = "256",
+     .min = 1,
+     .max = LLMSIM_MAX_NUM_SEQS,
+     .offset = offsetof(struct replay_settings, max_num_seqs)},
+    {.name = "max-num-batched-tokens",
+     .argument = "N",
+     .help = "most new tokens in a step; a longer prompt goes alone, or in chunks (mixed)",
+     .kind = CLI_U64,
+     .initial = "8192",
+     .min = 1,
+     .max = UINT32_MAX,
+     .offset = offsetof(struct replay_settings, max_num_batched_tokens)},
+    {.name = "long-prefill-token-threshold",
+     .argument = "N",
+     .help = "mixed: most tokens of one prompt in a step (0: no bound of its own)",
+     .kind = CLI_U64,
+     .initial = "0",
+     .max = UINT32_MAX,
+     .offset = offsetof(struct replay_settings, long_prefill_token_threshold)},
+    {.name = "kv-cache",
+     .argument = "KIND",
+     .help = "memory for the KV cache",
+     .kind = CLI_CHOICE,
+     .choice = kv_cache_choice,
+     .initial = "unlimited",
+     .offset = offsetof(struct replay_settings, kv_cache)},
+    {.name = "block-size",
+     .argument = "N",
+     .help = "paged: tokens in a block",
+     .kind = CLI_U64,
+     .initial = "16",
+     .min = 1,
+     .max = LLMSIM_MAX_BLOCK_SIZE,
+     .offset = offsetof(struct replay_settings, block_size)},
+    {.name = "num-gpu-blocks",
+     .argument = "N",
+     .help = "paged: blocks (0: as many as the GPU's memory has room for)",
+     .kind = CLI_U64,
+     .initial = "0",
+     .max = 1000000000000,
+     .offset = offsetof(struct replay_settings, num_gpu_blocks)},
+    {.name = "gpu-memory-utilization",
+     .argument = "X",
+     .help = "paged: share of memory_cap for weights, activations and KV cache",
+     .kind = CLI_DOUBLE,
+     .initial = "0.9",
+     .offset = offsetof(struct replay_settings, gpu_memory_utilization)},
+    {.name = "activation-gb",
+     .argument = "GB",
+     .help = "paged: memory for activations and the runtime",
+     .kind = CLI_DOUBLE,
+     .allows_zero = true,
+     .initial = "1",
+     .offset = offsetof(struct replay_settings, activation_GB)},
+    {.name = "watermark",
+     .argument = "X",
+     .help = "paged: share of the blocks that admission leaves free",
+     .kind = CLI_DOUBLE,
+     .allows_zero = true,
+     .initial = "0.01",
+     .offset = offsetof(struct replay_settings, watermark)},
+    {.name = "slo",
+     .argument = "BOUNDS",
+     .help = "ttft=S,tpot=S,e2e=S: report goodput and the share of requests within",
+     .kind = CLI_STRING,
+     .offset = offsetof(struct replay_settings, slo)},
+    CLI_TRACE_OPTIONS(struct replay_settings, trace),
+    {.name = "engine",
+     .argument = "NAME",
+     .help = "how the time is computed; the results are the same",
+     .kind = CLI_CHOICE,
+     .choice = llmsim_engine_choice,
+     .initial = "fast",
+     .offset = offsetof(struct replay_settings, engine)},
+    CLI_OPTION_END,
+};

@@ -1,0 +1,52 @@
+/* replay_settings.h: what a replay simulates: its options as a table, and what they stand for.
+ *
+ * Every command that replays shares them, so a new option is a member of the struct, a row of the
+ * table and a line of replay_setup_init, and replay and sweep have it. What only says where results
+ * go stays with the command. */
+#ifndef LLMSIM_REPLAY_SETTINGS_H
+#define LLMSIM_REPLAY_SETTINGS_H
+
+#include "cli.h"
+
+/* The values of the options, as the parser leaves them. */
+struct replay_settings {
+    struct cli_catalogue_options catalogue;
+    struct cli_trace_options trace;
+    struct cli_choice policy, queue_order, engine, kv_cache;
+    const char *slo;
+    uint64_t max_num_seqs, max_num_batched_tokens, long_prefill_token_threshold;
+    uint64_t block_size, num_gpu_blocks;
+    double gpu_memory_utilization, activation_GB, watermark;
+};
+extern const struct cli_option replay_settings_options[];
+
+/* A table's row that puts them among the options of a command; `member` is a struct
+ * replay_settings. */
+#define CLI_REPLAY_SETTINGS(type, member)                                                          \
+    {                                                                                              \
+        .name = "", .kind = CLI_TABLE, .table = replay_settings_options,                           \
+        .offset = offsetof(type, member)                                                           \
+    }
+
+/* What they stand for. The description points into the struct, so it stays where it is; its texts
+ * are those of the settings. */
+struct replay_setup {
+    struct llmsim_model model;
+    struct llmsim_gpu gpu;
+    struct llmsim_replay_config config;
+    struct llmsim_run_description description; /* its `trace` is the caller's to set */
+};
+
+/* `catalogue` NULL: the one that the settings name. Errors: LLMSIM_USAGE, LLMSIM_CATALOGUE,
+ * LLMSIM_IO. */
+LLMSIM_MUST_CHECK enum llmsim_status replay_setup_init(struct replay_setup *setup,
+                                                       const struct replay_settings *settings,
+                                                       const char *trace_path,
+                                                       const struct llmsim_catalogue *catalogue,
+                                                       struct llmsim_error *err);
+/* LLMSIM_USAGE where a setting has no effect, or the trace lacks what it needs. */
+LLMSIM_MUST_CHECK enum llmsim_status replay_setup_check(const struct replay_settings *settings,
+                                                        const struct llmsim_trace_status *trace,
+                                                        struct llmsim_error *err);
+
+#endif
