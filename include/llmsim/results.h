@@ -21,13 +21,18 @@
 extern "C" {
 #endif
 
+/* Slices on the track of a replica; what comes after them is left out. */
+#define LLMSIM_TRACE_EVENTS_MAX_SLICES 1000000u
+
 struct llmsim_results_options {
-    const char *dir;         /* made if it is not there */
-    bool requests;           /* write requests.csv */
-    bool tokens;             /* write tokens.csv */
-    bool steps;              /* write steps.csv */
-    const char *tokens_path; /* write the tokens there instead ("-": stdout, or a device) */
-    bool zstd;               /* add .zst to the CSV files and compress them */
+    const char *dir;               /* made if it is not there */
+    bool requests;                 /* write requests.csv */
+    bool tokens;                   /* write tokens.csv */
+    bool steps;                    /* write steps.csv */
+    const char *tokens_path;       /* write the tokens there instead ("-": stdout, or a device) */
+    bool zstd;                     /* add .zst to the CSV files and compress them */
+    const char *trace_events_path; /* NULL, or where Chrome's trace format goes */
+    uint64_t trace_events_n_requests; /* how many of the trace's first rows have a track there */
 };
 
 /* A service level objective: bounds of a request's latencies; 0 is no bound. A request meets it if

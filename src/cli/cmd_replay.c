@@ -10,7 +10,8 @@
 struct values {
     struct replay_settings settings;
     struct cli_choice compress;
-    const char *output, *tokens_output;
+    const char *output, *tokens_output, *trace_events;
+    uint64_t trace_events_limit;
     bool no_tokens, no_requests, steps;
 };
 
@@ -77,6 +78,11 @@ static void print_summary(FILE *f, const struct llmsim_results *results, struct 
         (void)fprintf(f, "%s\n", llmsim_results_path(results, i));
 }
 
+static bool goes_to_stdout(const char *path)
+{
+    return path != NULL && strcmp(path, "-") == 0;
+}
+
 /* The replay proper: from an open trace into open results. */
 static enum llmsim_status run_open(const struct values *v,
                                    const struct llmsim_replay_config *config,
@@ -97,9 +103,9 @@ static enum llmsim_status run_open(const struct values *v,
         return status;
     struct llmsim_trace_status trace_status;
     llmsim_trace_get_status(trace, &trace_status);
-    bool stdout_taken = v->tokens_output != NULL && strcmp(v->tokens_output, "-") == 0;
-    print_summary(stdout_taken ? stderr : stdout, results, llmsim_results_summary(results),
-                  &trace_status);
+    print_summary(goes_to_stdout(v->tokens_output) || goes_to_stdout(v->trace_events) ? stderr
+                                                                                      : stdout,
+                  results, llmsim_results_summary(results), &trace_status);
     return LLMSIM_OK;
 }
 
@@ -136,6 +142,8 @@ static enum llmsim_status open_results(const struct values *v, const char *trace
         .tokens_path = v->tokens_output,
         .steps = v->steps,
         .zstd = v->compress.row == CLI_COMPRESS_ZST,
+        .trace_events_path = v->trace_events,
+        .trace_events_n_requests = v->trace_events_limit,
     };
     return llmsim_results_open(&options, description, results, err);
 }
@@ -145,6 +153,10 @@ static enum llmsim_status check_settings(const struct values *v, const struct ll
 {
     struct llmsim_trace_status status;
     llmsim_trace_get_status(trace, &status);
+    if (goes_to_stdout(v->tokens_output) && goes_to_stdout(v->trace_events))
+        return llmsim_fail(err, LLMSIM_USAGE,
+                           "--tokens-output -, --trace-events -: expected only one of them on "
+                           "stdout");
     return replay_setup_check(&v->settings, &status, err);
 }
 
@@ -200,6 +212,18 @@ static const struct cli_option options[] = {
      .help = "write steps.csv",
      .kind = CLI_FLAG,
      .offset = offsetof(struct values, steps)},
+    {.name = "trace-events",
+     .argument = "FILE",
+     .help = "write steps and requests as Chrome trace events, for ui.perfetto.dev; - is stdout",
+     .kind = CLI_STRING,
+     .offset = offsetof(struct values, trace_events)},
+    {.name = "trace-events-limit",
+     .argument = "N",
+     .help = "trace events: how many of the trace's first rows have a track of their own",
+     .kind = CLI_U64,
+     .initial = "1000",
+     .max = 1000000000,
+     .offset = offsetof(struct values, trace_events_limit)},
     {.name = "compress",
      .argument = "HOW",
      .help = "how the CSV files are written; with zst they end in .csv.zst",

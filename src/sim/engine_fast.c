@@ -669,7 +669,7 @@ static enum llmsim_status init(struct fast_engine *e, struct run *run)
         .slots = calloc(n, sizeof *e->slots),
         .free_slots = malloc(n * sizeof *e->free_slots),
         .due = malloc(n * sizeof *e->due),
-        .ended = malloc(n * sizeof *e->ended),
+        .ended = calloc(n, sizeof *e->ended), /* what is the same in all stays zero */
         .ended_segments = calloc(n, sizeof *e->ended_segments),
         .ended_histories = malloc(n * sizeof *e->ended_histories),
         .preempted = malloc(n * sizeof *e->preempted),

@@ -12,9 +12,17 @@
 #include "sinks.h"
 
 /* The order is that of commit: summary.json comes last, so that where it is, all is. */
-enum { FILE_TOKENS, FILE_REQUESTS, FILE_STEPS, FILE_REJECTS, FILE_SUMMARY, N_FILES };
-static const char *const file_names[N_FILES] = {"tokens.csv", "requests.csv", "steps.csv",
-                                                "rejects.csv", "summary.json"};
+enum {
+    FILE_TOKENS,
+    FILE_REQUESTS,
+    FILE_STEPS,
+    FILE_REJECTS,
+    FILE_TRACE_EVENTS, /* has no name of its own in the directory */
+    FILE_SUMMARY,
+    N_FILES
+};
+static const char *const file_names[N_FILES] = {"tokens.csv",  "requests.csv", "steps.csv",
+                                                "rejects.csv", NULL,           "summary.json"};
 
 struct llmsim_results {
     struct llmsim_run_description description;
@@ -23,8 +31,9 @@ struct llmsim_results {
     struct llmsim_output files[N_FILES];
     bool is_open[N_FILES];
     struct tokens_sink tokens;
+    struct trace_events_sink trace_events;
     struct llmsim_summary summary;
-    struct llmsim_sink sinks[4];
+    struct llmsim_sink sinks[5];
     size_t n_sinks;
     const char *paths[N_FILES + 1];
 };
@@ -56,6 +65,11 @@ static enum llmsim_status make_directories(const char *path, struct llmsim_error
     return status;
 }
 
+static bool is_packed(const struct llmsim_results *r, int file)
+{
+    return r->zstd && file != FILE_SUMMARY && file != FILE_TRACE_EVENTS;
+}
+
 /* DIR/NAME[.zst], to be freed by the caller; NULL without memory. */
 static char *file_path(const struct llmsim_results *r, int file, bool zstd)
 {
@@ -70,29 +84,36 @@ static enum llmsim_status open_file(struct llmsim_results *r, int file, const ch
     char *own_path = path == NULL ? file_path(r, file, r->zstd) : NULL;
     if (path == NULL && own_path == NULL)
         return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
-    enum llmsim_status status = llmsim_output_open(
-        &r->files[file], path != NULL ? path : own_path,
-        r->zstd && file != FILE_SUMMARY ? LLMSIM_COMPRESS_ZSTD : LLMSIM_COMPRESS_NONE, err);
+    enum llmsim_status status =
+        llmsim_output_open(&r->files[file], path != NULL ? path : own_path,
+                           is_packed(r, file) ? LLMSIM_COMPRESS_ZSTD : LLMSIM_COMPRESS_NONE, err);
     r->is_open[file] = status == LLMSIM_OK;
     free(own_path);
     return status;
 }
 
-/* The tokens may go anywhere but to the name of another result, whether this run writes that or
- * would remove it. */
-static enum llmsim_status check_tokens_path(const struct llmsim_results *r,
-                                            struct llmsim_error *err)
+/* A file outside the directory may go anywhere but to the name of another result, whether this run
+ * writes that or would remove it. */
+static enum llmsim_status check_own_path(const struct llmsim_results *r, int file,
+                                         struct llmsim_error *err)
 {
     enum llmsim_status status = LLMSIM_OK;
+    if (file == FILE_TRACE_EVENTS && r->is_open[FILE_TOKENS] &&
+        llmsim_output_is_at(&r->files[file], r->files[FILE_TOKENS].path))
+        return llmsim_fail_at(err, LLMSIM_IO, r->files[file].path, 0, 0,
+                              "is where the tokens go; expected a file of their own for the "
+                              "trace events");
     for (int i = 0; i < N_FILES && status == LLMSIM_OK; i++) {
-        for (int zstd = 0; zstd <= 1 && i != FILE_TOKENS && status == LLMSIM_OK; zstd++) {
+        bool is_other = i != file && file_names[i] != NULL;
+        for (int zstd = 0; zstd <= 1 && is_other && status == LLMSIM_OK; zstd++) {
             char *path = file_path(r, i, zstd);
             if (path == NULL)
                 return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
-            if (llmsim_output_is_at(&r->files[FILE_TOKENS], path))
+            if (llmsim_output_is_at(&r->files[file], path))
                 status = llmsim_fail_at(err, LLMSIM_IO, path, 0, 0,
                                         "is where another result goes; expected a file of their "
-                                        "own for the tokens");
+                                        "own for the %s",
+                                        file == FILE_TOKENS ? "tokens" : "trace events");
             free(path);
         }
     }
@@ -110,16 +131,19 @@ static enum llmsim_status refuse_trace(const struct llmsim_results *r, const cha
 }
 
 /* No result may replace the trace, nor remove_stale take it for an earlier one. */
-static enum llmsim_status check_trace_path(const struct llmsim_results *r, const char *tokens_path,
+static enum llmsim_status check_trace_path(const struct llmsim_results *r,
+                                           const struct llmsim_results_options *options,
                                            struct llmsim_error *err)
 {
+    const char *const own_paths[] = {options->tokens_path, options->trace_events_path};
     enum llmsim_status status = LLMSIM_OK;
     if (r->description.trace == NULL)
         return LLMSIM_OK;
-    if (tokens_path != NULL && strcmp(tokens_path, "-") != 0)
-        status = refuse_trace(r, tokens_path, err);
+    for (size_t i = 0; i < sizeof own_paths / sizeof *own_paths && status == LLMSIM_OK; i++)
+        if (own_paths[i] != NULL && strcmp(own_paths[i], "-") != 0)
+            status = refuse_trace(r, own_paths[i], err);
     for (int i = 0; i < N_FILES && status == LLMSIM_OK; i++) {
-        for (int zstd = 0; zstd <= 1 && status == LLMSIM_OK; zstd++) {
+        for (int zstd = 0; zstd <= 1 && file_names[i] != NULL && status == LLMSIM_OK; zstd++) {
             char *path = file_path(r, i, zstd);
             if (path == NULL)
                 return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
@@ -147,7 +171,7 @@ static enum llmsim_status open_sinks(struct llmsim_results *r,
     if (options->tokens || options->tokens_path != NULL) {
         status = open_file(r, FILE_TOKENS, options->tokens_path, err);
         if (status == LLMSIM_OK)
-            status = check_tokens_path(r, err);
+            status = check_own_path(r, FILE_TOKENS, err);
         if (status != LLMSIM_OK)
             return status;
         r->tokens.out = &r->files[FILE_TOKENS];
@@ -165,6 +189,16 @@ static enum llmsim_status open_sinks(struct llmsim_results *r,
             return status;
         add_sink(r, &llmsim_steps_sink_ops, &r->files[FILE_STEPS]);
     }
+    if (options->trace_events_path != NULL) {
+        status = open_file(r, FILE_TRACE_EVENTS, options->trace_events_path, err);
+        if (status == LLMSIM_OK)
+            status = check_own_path(r, FILE_TRACE_EVENTS, err);
+        if (status != LLMSIM_OK)
+            return status;
+        r->trace_events.out = &r->files[FILE_TRACE_EVENTS];
+        r->trace_events.n_request_tracks = options->trace_events_n_requests;
+        add_sink(r, &llmsim_trace_events_sink_ops, &r->trace_events);
+    }
     return open_file(r, FILE_SUMMARY, NULL, err);
 }
 
@@ -180,7 +214,7 @@ enum llmsim_status llmsim_results_open(const struct llmsim_results_options *opti
     }
     r->description = *description;
     r->zstd = options->zstd;
-    enum llmsim_status status = check_trace_path(r, options->tokens_path, err);
+    enum llmsim_status status = check_trace_path(r, options, err);
     if (status == LLMSIM_OK)
         status = make_directories(r->dir, err);
     if (status == LLMSIM_OK)
@@ -248,7 +282,7 @@ static bool is_same_file(const char *a, const char *b)
 static enum llmsim_status remove_stale(struct llmsim_results *r, struct llmsim_error *err)
 {
     for (int i = 0; i < N_FILES; i++) {
-        for (int zstd = 0; zstd <= (i != FILE_SUMMARY); zstd++) {
+        for (int zstd = 0; file_names[i] != NULL && zstd <= (i != FILE_SUMMARY); zstd++) {
             char *path = file_path(r, i, zstd);
             if (path == NULL)
                 return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
@@ -324,6 +358,7 @@ void llmsim_results_close(struct llmsim_results *results)
         if (results->is_open[i])
             llmsim_output_close(&results->files[i]);
     llmsim_tokens_sink_fini(&results->tokens);
+    llmsim_trace_events_sink_fini(&results->trace_events);
     llmsim_summary_fini(&results->summary);
     free(results->dir);
     free(results);

@@ -4,6 +4,7 @@
 
 #include "llmsim/results.h"
 #include "output.h"
+#include "spill.h"
 
 /* tokens.csv. Keeps the text of each decode step that a running request may still need. */
 struct tokens_sink {
@@ -21,6 +22,18 @@ void llmsim_tokens_sink_fini(struct tokens_sink *sink);
 extern const struct llmsim_sink_ops llmsim_requests_sink_ops;
 /* steps.csv: self is its struct llmsim_output. */
 extern const struct llmsim_sink_ops llmsim_steps_sink_ops;
+
+/* Chrome's trace format, see docs/plots.md. */
+struct trace_events_sink {
+    struct llmsim_output *out;
+    uint64_t n_request_tracks; /* of the first rows of the trace */
+    struct llmsim_spill *spill;
+    struct trace_events_replica **replicas; /* NULL: it has had no step */
+    size_t n_replicas;
+};
+extern const struct llmsim_sink_ops llmsim_trace_events_sink_ops;
+void llmsim_trace_events_sink_fini(struct trace_events_sink *sink);
+
 /* The numbers of summary.json: self is a struct llmsim_summary. */
 extern const struct llmsim_sink_ops llmsim_summary_sink_ops;
 LLMSIM_MUST_CHECK enum llmsim_status llmsim_summary_init(struct llmsim_summary *summary,
