@@ -40,6 +40,9 @@ struct llmsim_cost_model {
     const char *help;
     llmsim_time (*step)(const struct llmsim_cost *cost, const struct llmsim_step_shape *shape);
     struct llmsim_decode_cost (*decode)(const struct llmsim_cost *cost, uint32_t n_seqs);
+    /* Make prefill so many times as fast, and the bandwidth so many times as large. */
+    enum llmsim_status (*scale)(struct llmsim_cost *cost, double prefill_speed, double bandwidth,
+                                struct llmsim_error *err);
 };
 
 /* Terminated by a row whose name is NULL. */
@@ -56,6 +59,10 @@ struct llmsim_cost {
     /* The same as integers: all that the engine uses. */
     uint64_t prefill_per_token; /* units of llmsim_time */
     struct llmsim_decode_cost decode_any_batch;
+    /* On top of any model: of every step, and of every new token in it (of a prompt, or decoded).
+     */
+    llmsim_time extra_per_step;
+    uint64_t extra_per_token; /* units of llmsim_time */
 };
 
 /* The two-number model of a model on a GPU (name "ptps"), from its catalogue entries.
@@ -65,11 +72,36 @@ llmsim_cost_init_ptps(struct llmsim_cost *cost, const struct llmsim_model *model
                       const struct llmsim_gpu *gpu, double ptps_tokens_per_s,
                       struct llmsim_error *err);
 
+/* How to change a cost model: to tune it, or to put more GPUs to the work. */
+struct llmsim_cost_change {
+    double prefill_speed; /* factors */
+    double bandwidth;
+    double extra_s_per_step; /* 0 or more, added to what there is */
+    double extra_s_per_token;
+};
+
+/* LLMSIM_CATALOGUE if a coefficient is then outside what the integers can hold; *cost is then as it
+ * was. */
+LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
+llmsim_cost_apply(struct llmsim_cost *cost, const struct llmsim_cost_change *change,
+                  struct llmsim_error *err);
+
 /* Duration of one step. */
 static inline llmsim_time llmsim_cost_step(const struct llmsim_cost *cost,
                                            const struct llmsim_step_shape *shape)
 {
-    return cost->model->step(cost, shape);
+    return cost->model->step(cost, shape) + cost->extra_per_step +
+           (llmsim_time)cost->extra_per_token *
+               (llmsim_time)(shape->prefill_tokens + shape->decode_seqs);
+}
+
+/* Duration of a decode step of n_seqs requests, as a function of its context tokens. */
+static inline struct llmsim_decode_cost llmsim_cost_decode(const struct llmsim_cost *cost,
+                                                           uint32_t n_seqs)
+{
+    struct llmsim_decode_cost d = cost->model->decode(cost, n_seqs);
+    d.base += cost->extra_per_step + (llmsim_time)cost->extra_per_token * (llmsim_time)n_seqs;
+    return d;
 }
 
 /* A run of decode steps of a fixed batch: step j (from 0) takes first + j × increment. */
@@ -83,7 +115,7 @@ struct llmsim_decode_run {
 static inline struct llmsim_decode_run
 llmsim_cost_decode_run(const struct llmsim_cost *cost, uint32_t n_seqs, uint64_t context_tokens)
 {
-    struct llmsim_decode_cost d = cost->model->decode(cost, n_seqs);
+    struct llmsim_decode_cost d = llmsim_cost_decode(cost, n_seqs);
     struct llmsim_decode_run run;
     run.first = d.base + (llmsim_time)d.per_context_token * (llmsim_time)context_tokens;
     run.increment = d.per_context_token * n_seqs;

@@ -1,13 +1,45 @@
 /* cost.c: the table of cost models, and what follows from any of them. */
 #include "llmsim/cost.h"
 
+#include <math.h>
+
 #include "cost_models.h"
 
 const struct llmsim_cost_model llmsim_cost_models[] = {
     {"ptps", "two numbers: prompt tokens per second and effective memory bandwidth",
-     llmsim_cost_ptps_step, llmsim_cost_ptps_decode},
-    {NULL, NULL, NULL, NULL},
+     llmsim_cost_ptps_step, llmsim_cost_ptps_decode, llmsim_cost_ptps_scale},
+    {NULL, NULL, NULL, NULL, NULL},
 };
+
+enum llmsim_status llmsim_cost_check(const char *what, double seconds, double limit,
+                                     struct llmsim_error *err)
+{
+    if (isfinite(seconds) && seconds >= 0 && seconds <= limit)
+        return LLMSIM_OK;
+    return llmsim_fail(err, LLMSIM_CATALOGUE, "%s takes %g s: expected 0 to %g s", what, seconds,
+                       limit);
+}
+
+enum llmsim_status llmsim_cost_apply(struct llmsim_cost *cost,
+                                     const struct llmsim_cost_change *change,
+                                     struct llmsim_error *err)
+{
+    struct llmsim_cost changed = *cost;
+    enum llmsim_status status = llmsim_cost_check(
+        "the constant of a step", change->extra_s_per_step, LLMSIM_MAX_S_PER_STEP, err);
+    if (status == LLMSIM_OK)
+        status = llmsim_cost_check("the constant of a token", change->extra_s_per_token,
+                                   LLMSIM_MAX_S_PER_PROMPT_TOKEN, err);
+    /* As they are, to the last bit, where nothing changes. */
+    if (status == LLMSIM_OK && (change->prefill_speed != 1 || change->bandwidth != 1))
+        status = cost->model->scale(&changed, change->prefill_speed, change->bandwidth, err);
+    if (status != LLMSIM_OK)
+        return status;
+    changed.extra_per_step += llmsim_time_from_seconds(change->extra_s_per_step);
+    changed.extra_per_token += (uint64_t)llmsim_time_from_seconds(change->extra_s_per_token);
+    *cost = changed;
+    return LLMSIM_OK;
+}
 
 llmsim_time llmsim_cost_unloaded(const struct llmsim_cost *cost, uint32_t prompt_tokens,
                                  uint32_t output_tokens)
@@ -30,8 +62,10 @@ struct llmsim_closed_form llmsim_cost_closed_form(const struct llmsim_cost *cost
     double kv_s = cost->kv_bytes_per_token / cost->bandwidth_bytes_per_s;
     return (struct llmsim_closed_form){
         .alpha = kv_s / 2,
-        .beta = (prompt_tokens + 0.5) * kv_s,
-        .c = cost->weight_bytes / cost->bandwidth_bytes_per_s,
+        .beta = (prompt_tokens + 0.5) * kv_s +
+                llmsim_time_to_seconds((llmsim_time)cost->extra_per_token),
+        .c = cost->weight_bytes / cost->bandwidth_bytes_per_s +
+             llmsim_time_to_seconds(cost->extra_per_step),
     };
 }
 

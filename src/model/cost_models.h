@@ -7,5 +7,17 @@
 llmsim_time llmsim_cost_ptps_step(const struct llmsim_cost *cost,
                                   const struct llmsim_step_shape *shape);
 struct llmsim_decode_cost llmsim_cost_ptps_decode(const struct llmsim_cost *cost, uint32_t n_seqs);
+enum llmsim_status llmsim_cost_ptps_scale(struct llmsim_cost *cost, double prefill_speed,
+                                          double bandwidth, struct llmsim_error *err);
+
+/* Bounds of the integer coefficients, in seconds: they keep every sum of a run inside 128 bits
+ * (docs/model.md, section "Time") and are far outside what hardware does. */
+#define LLMSIM_MAX_S_PER_PROMPT_TOKEN 1.0
+#define LLMSIM_MAX_S_PER_CONTEXT_TOKEN 4e-3
+#define LLMSIM_MAX_S_PER_STEP 1000.0
+
+/* LLMSIM_CATALOGUE unless `seconds` is from 0 to `limit`. */
+LLMSIM_MUST_CHECK enum llmsim_status llmsim_cost_check(const char *what, double seconds,
+                                                       double limit, struct llmsim_error *err);
 
 #endif

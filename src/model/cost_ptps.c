@@ -1,13 +1,5 @@
 /* cost_ptps.c: the two-number model, formulas 1 to 3 of docs/model.md. */
-#include <math.h>
-
 #include "cost_models.h"
-
-/* Bounds of the integer coefficients, in seconds: they keep every sum of a run inside 128 bits
- * (docs/model.md, section "Time") and are far outside what hardware does. */
-#define MAX_S_PER_PROMPT_TOKEN 1.0
-#define MAX_S_PER_CONTEXT_TOKEN 4e-3
-#define MAX_S_PER_WEIGHT_READ 1000.0
 
 struct llmsim_decode_cost llmsim_cost_ptps_decode(const struct llmsim_cost *cost, uint32_t n_seqs)
 {
@@ -26,44 +18,48 @@ llmsim_time llmsim_cost_ptps_step(const struct llmsim_cost *cost,
     return t;
 }
 
-static enum llmsim_status check(const char *what, double seconds, double limit,
-                                struct llmsim_error *err)
+/* The integers from the physical coefficients. */
+static enum llmsim_status set_integers(struct llmsim_cost *cost, struct llmsim_error *err)
 {
-    if (isfinite(seconds) && seconds >= 0 && seconds <= limit)
-        return LLMSIM_OK;
-    return llmsim_fail(err, LLMSIM_CATALOGUE, "%s takes %g s: expected 0 to %g s", what, seconds,
-                       limit);
+    double prompt_s = 1 / cost->ptps_tokens_per_s;
+    double weights_s = cost->weight_bytes / cost->bandwidth_bytes_per_s;
+    double kv_s = cost->kv_bytes_per_token / cost->bandwidth_bytes_per_s;
+    enum llmsim_status status =
+        llmsim_cost_check("one prompt token", prompt_s, LLMSIM_MAX_S_PER_PROMPT_TOKEN, err);
+    if (status == LLMSIM_OK)
+        status =
+            llmsim_cost_check("one read of the weights", weights_s, LLMSIM_MAX_S_PER_STEP, err);
+    if (status == LLMSIM_OK)
+        status =
+            llmsim_cost_check("one token of KV cache", kv_s, LLMSIM_MAX_S_PER_CONTEXT_TOKEN, err);
+    if (status != LLMSIM_OK)
+        return status;
+    cost->prefill_per_token = (uint64_t)llmsim_time_from_seconds(prompt_s);
+    cost->decode_any_batch = (struct llmsim_decode_cost){
+        .base = llmsim_time_from_seconds(weights_s),
+        .per_context_token = (uint64_t)llmsim_time_from_seconds(kv_s),
+    };
+    return LLMSIM_OK;
+}
+
+enum llmsim_status llmsim_cost_ptps_scale(struct llmsim_cost *cost, double prefill_speed,
+                                          double bandwidth, struct llmsim_error *err)
+{
+    cost->ptps_tokens_per_s *= prefill_speed;
+    cost->bandwidth_bytes_per_s *= bandwidth;
+    return set_integers(cost, err);
 }
 
 enum llmsim_status llmsim_cost_init_ptps(struct llmsim_cost *cost, const struct llmsim_model *model,
                                          const struct llmsim_gpu *gpu, double ptps_tokens_per_s,
                                          struct llmsim_error *err)
 {
-    double bandwidth = gpu->memory_bw_GBps * 1e9 * gpu->memory_bw_util_percent / 100;
-    double weights = model->model_size_GB * 1e9;
-    double kv = model->kvc_size_KB * 1024;
-
-    enum llmsim_status status =
-        check("one prompt token", 1 / ptps_tokens_per_s, MAX_S_PER_PROMPT_TOKEN, err);
-    if (status == LLMSIM_OK)
-        status = check("one read of the weights", weights / bandwidth, MAX_S_PER_WEIGHT_READ, err);
-    if (status == LLMSIM_OK)
-        status = check("one token of KV cache", kv / bandwidth, MAX_S_PER_CONTEXT_TOKEN, err);
-    if (status != LLMSIM_OK)
-        return status;
-
     *cost = (struct llmsim_cost){
         .model = &llmsim_cost_models[0],
         .ptps_tokens_per_s = ptps_tokens_per_s,
-        .bandwidth_bytes_per_s = bandwidth,
-        .weight_bytes = weights,
-        .kv_bytes_per_token = kv,
-        .prefill_per_token = (uint64_t)llmsim_time_from_seconds(1 / ptps_tokens_per_s),
-        .decode_any_batch =
-            {
-                .base = llmsim_time_from_seconds(weights / bandwidth),
-                .per_context_token = (uint64_t)llmsim_time_from_seconds(kv / bandwidth),
-            },
+        .bandwidth_bytes_per_s = gpu->memory_bw_GBps * 1e9 * gpu->memory_bw_util_percent / 100,
+        .weight_bytes = model->model_size_GB * 1e9,
+        .kv_bytes_per_token = model->kvc_size_KB * 1024,
     };
-    return LLMSIM_OK;
+    return set_integers(cost, err);
 }

@@ -242,7 +242,7 @@ static enum llmsim_status check_config(const struct llmsim_replay_config *config
         return llmsim_fail(err, LLMSIM_USAGE, "block-size %u: expected 1 to %u", config->block_size,
                            LLMSIM_MAX_BLOCK_SIZE);
     /* A run's increment must fit 62 bits, which bounds all sums (docs/model.md, "Time"). */
-    struct llmsim_decode_cost d = config->cost.model->decode(&config->cost, config->max_num_seqs);
+    struct llmsim_decode_cost d = llmsim_cost_decode(&config->cost, config->max_num_seqs);
     if (d.per_context_token > ((uint64_t)1 << 62) / config->max_num_seqs)
         return llmsim_fail(err, LLMSIM_CATALOGUE,
                            "reading a token of KV cache takes %g s, too long for %u sequences",

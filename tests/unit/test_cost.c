@@ -4,6 +4,9 @@
 #include <stdio.h>
 
 #include "llmsim/cost.h"
+#include "support/errors.h"
+
+static struct llmsim_error err;
 
 static struct llmsim_cost llama_13b_on_a6000(void)
 {
@@ -91,7 +94,6 @@ Test(cost, absurd_coefficients_are_refused)
                                     .memory_bw_GBps = 1e-3,
                                     .memory_bw_util_percent = 1};
     struct llmsim_cost cost;
-    struct llmsim_error err;
     cr_assert_eq(llmsim_cost_init_ptps(&cost, &model, &gpu, 0.01, &err), LLMSIM_CATALOGUE);
     cr_assert_str_eq(err.message, "one prompt token takes 100 s: expected 0 to 1 s");
     cr_assert_eq(llmsim_cost_init_ptps(&cost, &model, &slow, 1000, &err), LLMSIM_CATALOGUE);
@@ -133,4 +135,40 @@ Test(cost, earlier_tool)
     cr_assert_eq(n_rows, 2000);
     cr_assert_float_eq(sum_of_ratios / (double)n_rows, 1, 3e-3);
     (void)fclose(f);
+}
+
+/* 1 ms a prompt token, 10 ms + 1 ms a context token a decode step; then prefill twice and bandwidth
+ * four times as fast, and 3 ms a step and 0.5 ms a new token on top. */
+Test(cost, changes)
+{
+    const struct llmsim_model model = {
+        .name = "m", .model_size_GB = 0.01, .kvc_size_KB = 1e6 / 1024};
+    const struct llmsim_gpu gpu = {.name = "g", .memory_bw_GBps = 1, .memory_bw_util_percent = 100};
+    const struct llmsim_cost_change change = {2, 4, 0.003, 0.0005};
+    const struct llmsim_step_shape mixed = {
+        .prefill_tokens = 100, .prefill_seqs = 1, .decode_seqs = 4, .context_tokens = 200};
+    struct llmsim_cost cost, before;
+    cr_assert_eq(llmsim_cost_init_ptps(&cost, &model, &gpu, 1000, NULL), LLMSIM_OK);
+    cr_expect_eq(llmsim_time_to_ns(llmsim_cost_step(&cost, &mixed)), 310000000);
+    before = cost;
+    cr_assert_eq(llmsim_cost_apply(&cost, &change, NULL), LLMSIM_OK);
+    /* 100 · 0.5 + 2.5 + 200 · 0.25 + 3 + 104 · 0.5 */
+    cr_expect_eq(llmsim_time_to_ns(llmsim_cost_step(&cost, &mixed)), 157500000);
+    /* A run of decode steps of the batch of 4: 2.5 + 50 + 3 + 2 the first, 1 more each. */
+    struct llmsim_decode_run run = llmsim_cost_decode_run(&cost, 4, 200);
+    cr_expect_eq(llmsim_time_to_ns(run.first), 57500000);
+    cr_expect_eq(llmsim_time_to_ns((llmsim_time)run.increment), 1000000);
+    /* So does the closed form: prompts of 49 tokens, so the first step reads 4 · 50. */
+    struct llmsim_closed_form form = llmsim_cost_closed_form(&cost, 49);
+    cr_expect_float_eq(llmsim_closed_form_decode_s(form, 4, 10),
+                       llmsim_time_to_seconds(llmsim_decode_run_time(run, 10)), 1e-9);
+    /* No change is none, to the last bit; a change too far is refused, and changes nothing. */
+    cr_assert_eq(llmsim_cost_apply(&before, &(struct llmsim_cost_change){1, 1, 0, 0}, NULL),
+                 LLMSIM_OK);
+    cr_expect_eq(llmsim_time_to_ns(llmsim_cost_step(&before, &mixed)), 310000000);
+    expect_error(llmsim_cost_apply(&before, &(struct llmsim_cost_change){1, 1, -1, 0}, &err),
+                 LLMSIM_CATALOGUE, &err, "the constant of a step takes -1 s: expected 0 to 1000 s");
+    expect_error(llmsim_cost_apply(&before, &(struct llmsim_cost_change){1e-4, 1, 0, 0}, &err),
+                 LLMSIM_CATALOGUE, &err, "one prompt token takes 10 s: expected 0 to 1 s");
+    cr_expect_eq(llmsim_time_to_ns(llmsim_cost_step(&before, &mixed)), 310000000);
 }
