@@ -57,6 +57,16 @@ struct llmsim_run_description {
     struct llmsim_slo slo;
 };
 
+/* The requests of one class of the trace; times in ns. */
+struct llmsim_class_summary {
+    char name[LLMSIM_MAX_CLASS_NAME + 1]; /* "": those that have none */
+    uint64_t n_requests;                  /* ended, by any outcome; what follows the outcomes is of
+                                           * the completed ones */
+    uint64_t outcomes[LLMSIM_N_OUTCOMES];
+    struct llmsim_stat ttft, tpot, e2e, queue;
+    uint64_t n_slo_met;
+};
+
 /* The numbers of summary.json; times in ns, slowdown in millionths. */
 struct llmsim_summary {
     struct llmsim_totals totals;
@@ -64,12 +74,20 @@ struct llmsim_summary {
     struct llmsim_stat ttft, itl, tpot, e2e, queue, slowdown;
     struct llmsim_slo slo;
     uint64_t n_slo_met;
+    /* By class, in the order in which the trace has them; NULL where it has none. */
+    struct llmsim_class_summary *classes;
+    size_t n_classes;
 };
 
-/* Share of the requests that met the objective, of all that ended, however they ended. */
-static inline double llmsim_summary_attainment(const struct llmsim_summary *s)
+static inline bool llmsim_slo_is_set(const struct llmsim_slo *slo)
 {
-    return s->totals.n_requests > 0 ? (double)s->n_slo_met / (double)s->totals.n_requests : 0;
+    return slo->ttft_ns != 0 || slo->tpot_ns != 0 || slo->e2e_ns != 0;
+}
+
+/* Share of the requests that met the objective, of all that ended, however they ended. */
+static inline double llmsim_attainment(uint64_t n_slo_met, uint64_t n_requests)
+{
+    return n_requests > 0 ? (double)n_slo_met / (double)n_requests : 0;
 }
 
 struct llmsim_results;

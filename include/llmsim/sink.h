@@ -162,6 +162,7 @@ struct llmsim_run_view {
     /* The first decode step that a running request may still refer to. NULL: this engine hands over
      * every token's time (llmsim_result.token_ns). */
     uint64_t (*oldest_decode_step)(const void *engine);
+    const struct llmsim_source *source; /* where the run's requests come from */
 };
 
 struct llmsim_totals {

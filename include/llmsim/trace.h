@@ -24,6 +24,9 @@ extern "C" {
 #define LLMSIM_MAX_ARRIVAL_NS (INT64_C(3153600000) * 1000000000)
 /* Bytes of a request's own id, as a CSV field. */
 #define LLMSIM_MAX_REQUEST_ID 63
+/* Of a request's class: bytes of its name, as a CSV field; different ones in a trace. */
+#define LLMSIM_MAX_CLASS_NAME 63
+#define LLMSIM_MAX_CLASSES 1000u
 #define LLMSIM_MAX_ROW_BYTES (1u << 16)
 #define LLMSIM_NO_ID 0u
 #define LLMSIM_NO_DEADLINE INT64_MAX
@@ -47,13 +50,16 @@ struct llmsim_request {
  * read: up to `capacity` requests into `requests`; *n = 0 says that the source has ended.
  * id_text: the text of a handle that read gave and release has not yet taken back; not
  *          NUL-terminated, already quoted as a CSV field where it has to be.
- * release: the caller has no more use for this handle. Never called with LLMSIM_NO_ID. */
+ * release: the caller has no more use for this handle. Never called with LLMSIM_NO_ID.
+ * class_name: the name of a class_id that read gave, from 1 to LLMSIM_MAX_CLASSES; it lives as long
+ *             as the source. NULL: no request of this source has a class. */
 struct llmsim_source {
     void *self;
     enum llmsim_status (*read)(void *self, struct llmsim_request *requests, size_t capacity,
                                size_t *n, struct llmsim_error *err);
     const char *(*id_text)(const void *self, uint32_t id, size_t *length);
     void (*release)(void *self, uint32_t id);
+    const char *(*class_name)(const void *self, uint16_t class_id);
 };
 
 /* A source over an array in memory, borrowed: `cursor` is its state, which the caller owns. */
@@ -111,6 +117,7 @@ struct llmsim_trace_status {
     bool has_request_ids;
     bool has_priorities;
     bool has_deadlines;
+    bool has_classes;
     bool has_dates;             /* arrivals are dates; time 0 is the first row's */
     const char *unused_columns; /* of the header, by name, with commas between; "": none. Lives as
                                  * long as the trace */
@@ -132,6 +139,7 @@ struct llmsim_trace_writer_options {
     bool zstd;             /* compressed */
     bool with_priorities;  /* like with_request_ids */
     bool with_deadlines;   /* likewise */
+    bool with_classes;     /* likewise */
 };
 
 /* `path` "-" is stdout; a file gets its name at commit only. LLMSIM_IO, LLMSIM_USAGE (format). */
@@ -147,6 +155,7 @@ struct llmsim_trace_writer_status {
     bool has_request_ids;
     bool has_priorities;
     bool has_deadlines;
+    bool has_classes;
     uint64_t failed_lost; /* calls that failed, which are now requests with 0 output tokens */
     uint64_t failed_made; /* the other way round */
 };

@@ -19,7 +19,7 @@ static uint64_t bucket_floor(unsigned bucket)
 enum llmsim_status llmsim_stat_init(struct llmsim_stat *stat, bool keep_values,
                                     struct llmsim_error *err)
 {
-    *stat = (struct llmsim_stat){.min = UINT64_MAX};
+    *stat = (struct llmsim_stat){.min = UINT64_MAX, .capacity = LLMSIM_STAT_EXACT};
     stat->counts = calloc(LLMSIM_STAT_BUCKETS, sizeof *stat->counts);
     if (keep_values)
         stat->values = malloc(LLMSIM_STAT_EXACT * sizeof *stat->values);
@@ -28,12 +28,40 @@ enum llmsim_status llmsim_stat_init(struct llmsim_stat *stat, bool keep_values,
     return LLMSIM_OK;
 }
 
+void llmsim_stat_init_growing(struct llmsim_stat *stat)
+{
+    *stat = (struct llmsim_stat){.min = UINT64_MAX};
+}
+
 void llmsim_stat_fini(struct llmsim_stat *stat)
 {
     free(stat->values);
     free(stat->counts);
     *stat = (struct llmsim_stat){0};
 }
+
+/* Values that grow by doubling; beyond some pages the counters come to save the sorting. */
+#define FEWEST 16u
+#define MOST_UNCOUNTED 4096u
+
+enum llmsim_status llmsim_stat_grow(struct llmsim_stat *stat, struct llmsim_error *err)
+{
+    uint32_t capacity = stat->capacity == 0 ? FEWEST : 2 * stat->capacity;
+    uint64_t *values = realloc(stat->values, capacity * sizeof *values);
+    if (values == NULL)
+        return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
+    stat->values = values;
+    if (stat->n >= MOST_UNCOUNTED && stat->counts == NULL) {
+        stat->counts = calloc(LLMSIM_STAT_BUCKETS, sizeof *stat->counts);
+        if (stat->counts == NULL)
+            return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
+        for (uint64_t i = 0; i < stat->n; i++)
+            stat->counts[llmsim_stat_bucket(values[i])]++;
+    }
+    stat->capacity = capacity;
+    return LLMSIM_OK;
+}
+_Static_assert((LLMSIM_STAT_EXACT & (LLMSIM_STAT_EXACT - 1)) == 0, "doubling reaches it");
 
 void llmsim_stat_keep(struct llmsim_stat *stat, uint64_t value)
 {
@@ -131,9 +159,22 @@ static double kept_value(struct llmsim_stat *stat, unsigned bucket, uint64_t ran
     return (double)stat->values[rank];
 }
 
+/* Of a few values, which one sort orders for all percentiles. */
+static double sorted_value(struct llmsim_stat *stat, uint64_t rank)
+{
+    bool is_sorted = true;
+    for (uint64_t i = 1; i < stat->n; i++)
+        is_sorted = is_sorted && stat->values[i - 1] <= stat->values[i];
+    if (!is_sorted)
+        qsort(stat->values, stat->n, sizeof *stat->values, compare_u64);
+    return (double)stat->values[rank];
+}
+
 /* The value of rank `rank` (from 0). */
 static double value_at(struct llmsim_stat *stat, uint64_t rank)
 {
+    if (stat->counts == NULL)
+        return sorted_value(stat, rank);
     unsigned bucket = llmsim_stat_bucket(stat->min);
     uint64_t below = 0;
     while (bucket + 1 < LLMSIM_STAT_BUCKETS && below + stat->counts[bucket] <= rank)

@@ -7,6 +7,9 @@
 #include "progress.h"
 #include "replay_settings.h"
 
+/* Lines of the table of classes on the terminal. */
+#define MOST_CLASSES 20u
+
 struct values {
     struct replay_settings settings;
     struct cli_choice compress;
@@ -46,6 +49,67 @@ static void print_row(FILE *f, const char *name, struct llmsim_stat *stat, doubl
                   llmsim_stat_percentile(stat, 0.99) / unit, (double)stat->max / unit);
 }
 
+/* Characters of a UTF-8 text. */
+static int count_characters(const char *text)
+{
+    int n = 0;
+    for (; *text != '\0'; text++)
+        n += ((unsigned char)*text & 0xC0) != 0x80;
+    return n;
+}
+
+/* The fewest columns, at least `width`, that the names of the first `n` classes take. */
+static int name_width(const struct llmsim_summary *s, size_t n, int width)
+{
+    for (size_t i = 0; i < n; i++) {
+        int n_characters = count_characters(s->classes[i].name);
+        width = n_characters > width ? n_characters : width;
+    }
+    return width;
+}
+
+/* A name, and blanks up to `width`. */
+static void print_name(FILE *f, const char *name, int width)
+{
+    (void)fprintf(f, "%s%*s", name, width - count_characters(name), "");
+}
+
+static void print_percentile(FILE *f, struct llmsim_stat *stat, double p)
+{
+    if (stat->n > 0)
+        (void)fprintf(f, " %10.4f", llmsim_stat_percentile(stat, p) / 1e9);
+    else
+        (void)fprintf(f, " %10s", "-");
+}
+
+/* A line for each class, or for the first of many. */
+static void print_classes(FILE *f, struct llmsim_summary *s)
+{
+    size_t n = s->n_classes < MOST_CLASSES ? s->n_classes : MOST_CLASSES;
+    int width = name_width(s, n, 14);
+    bool has_slo = llmsim_slo_is_set(&s->slo);
+    if (n == 0)
+        return;
+    (void)fprintf(f, "\n%-*s %10s %10s %10s %10s %10s %10s %10s%s\n", width, "class", "requests",
+                  "TTFT p50", "p99", "TPOT p50", "p99", "E2E p50", "p99",
+                  has_slo ? "    SLO met" : "");
+    for (size_t i = 0; i < n; i++) {
+        struct llmsim_class_summary *c = &s->classes[i];
+        struct llmsim_stat *stats[] = {&c->ttft, &c->tpot, &c->e2e};
+        print_name(f, c->name[0] != '\0' ? c->name : "(none)", width);
+        (void)fprintf(f, " %10llu", (unsigned long long)c->n_requests);
+        for (size_t j = 0; j < sizeof stats / sizeof *stats; j++) {
+            print_percentile(f, stats[j], 0.50);
+            print_percentile(f, stats[j], 0.99);
+        }
+        if (has_slo)
+            (void)fprintf(f, " %8.2f %%", 100 * llmsim_attainment(c->n_slo_met, c->n_requests));
+        (void)fputc('\n', f);
+    }
+    if (n < s->n_classes)
+        (void)fprintf(f, "%zu more classes: summary.json\n", s->n_classes - n);
+}
+
 static void print_summary(FILE *f, const struct llmsim_results *results, struct llmsim_summary *s,
                           const struct llmsim_trace_status *trace)
 {
@@ -70,9 +134,11 @@ static void print_summary(FILE *f, const struct llmsim_results *results, struct 
     print_row(f, "E2E (s)", &s->e2e, 1e9);
     print_row(f, "queue (s)", &s->queue, 1e9);
     print_row(f, "slowdown", &s->slowdown, 1e6);
-    if (s->slo.ttft_ns != 0 || s->slo.tpot_ns != 0 || s->slo.e2e_ns != 0)
+    if (llmsim_slo_is_set(&s->slo))
         (void)fprintf(f, "\nSLO            met by %.2f %%, goodput %.3f requests/s\n",
-                      100 * llmsim_summary_attainment(s), llmsim_totals_per_s(t, s->n_slo_met));
+                      100 * llmsim_attainment(s->n_slo_met, t->n_requests),
+                      llmsim_totals_per_s(t, s->n_slo_met));
+    print_classes(f, s);
     (void)fputc('\n', f);
     for (size_t i = 0; llmsim_results_path(results, i) != NULL; i++)
         (void)fprintf(f, "%s\n", llmsim_results_path(results, i));

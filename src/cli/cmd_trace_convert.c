@@ -107,6 +107,8 @@ static void note_losses(const struct conversion *c, const struct llmsim_trace_st
         (void)fprintf(stderr, "llmsim: not converted: priorities\n");
     if (status->has_deadlines && !written.has_deadlines)
         (void)fprintf(stderr, "llmsim: not converted: deadlines\n");
+    if (status->has_classes && !written.has_classes)
+        (void)fprintf(stderr, "llmsim: not converted: classes\n");
     if (written.failed_lost > 0)
         (void)fprintf(stderr,
                       "llmsim: not converted: the failure of %llu calls, which are now requests "
@@ -135,6 +137,7 @@ static enum llmsim_status convert(struct conversion *c, struct llmsim_trace *tra
         .zstd = c->v->out.compress.row == CLI_COMPRESS_ZST,
         .with_priorities = status_now.has_priorities,
         .with_deadlines = status_now.has_deadlines,
+        .with_classes = status_now.has_classes,
     };
     enum llmsim_status status = llmsim_trace_writer_open(c->v->out.path, &options, &c->writer, err);
     if (status != LLMSIM_OK)

@@ -4,6 +4,8 @@
 
 #include "cli.h"
 
+/* Lines of the table of classes. */
+#define MOST_CLASSES 20u
 #define NS_PER_MINUTE (60 * LLMSIM_NS_PER_S)
 
 struct values {
@@ -19,6 +21,8 @@ struct info {
     int64_t minute;                     /* the one under way, from the first arrival */
     uint64_t n_in_minute, busiest_minute;
     struct llmsim_stat prompt, output;
+    struct llmsim_source source;
+    uint64_t n_of_class[LLMSIM_MAX_CLASSES + 1]; /* by class_id; 0: without one */
 };
 
 static void add_arrival(struct info *info, int64_t arrival_ns)
@@ -44,7 +48,7 @@ static enum llmsim_status read_all(struct info *info, struct llmsim_trace *trace
                                    struct llmsim_error *err)
 {
     struct llmsim_request requests[1024];
-    struct llmsim_source source = llmsim_trace_source(trace);
+    struct llmsim_source source = info->source = llmsim_trace_source(trace);
     size_t n;
     do {
         enum llmsim_status status = source.read(source.self, requests, 1024, &n, err);
@@ -54,6 +58,7 @@ static enum llmsim_status read_all(struct info *info, struct llmsim_trace *trace
             add_arrival(info, requests[i].arrival_ns);
             llmsim_stat_add(&info->prompt, requests[i].prompt_tokens);
             llmsim_stat_add(&info->output, requests[i].output_tokens);
+            info->n_of_class[requests[i].class_id]++;
             if (requests[i].id != LLMSIM_NO_ID)
                 source.release(source.self, requests[i].id);
         }
@@ -95,6 +100,28 @@ static void print_tokens(const char *name, struct llmsim_stat *stat)
     (void)printf(" %10llu\n", (unsigned long long)(stat->n > 0 ? stat->max : 0));
 }
 
+/* The class_ids are numbered as the trace has them, so the first that no request has ends them. */
+static uint16_t count_classes(const struct info *info)
+{
+    uint16_t n = 0;
+    while (n < LLMSIM_MAX_CLASSES && info->n_of_class[n + 1] > 0)
+        n++;
+    return n;
+}
+
+static void print_classes(const struct info *info)
+{
+    uint16_t n = count_classes(info);
+    (void)printf("\nclasses        %u\n", n);
+    for (uint16_t i = 1; i <= n && i <= MOST_CLASSES; i++)
+        (void)printf("%12llu   %s\n", (unsigned long long)info->n_of_class[i],
+                     info->source.class_name(info->source.self, i));
+    if (n > MOST_CLASSES)
+        (void)printf("%12s   and %u more\n", "", n - MOST_CLASSES);
+    if (info->n_of_class[0] > 0)
+        (void)printf("%12llu   (none)\n", (unsigned long long)info->n_of_class[0]);
+}
+
 static enum llmsim_status print_text(struct info *info, struct llmsim_error *err)
 {
     (void)err;
@@ -119,6 +146,8 @@ static enum llmsim_status print_text(struct info *info, struct llmsim_error *err
     (void)printf(" %10s\n", "max");
     print_tokens("prompt tokens", &info->prompt);
     print_tokens("output tokens", &info->output);
+    if (info->status.has_classes)
+        print_classes(info);
     return LLMSIM_OK;
 }
 
@@ -132,6 +161,18 @@ static void add_tokens(struct llmsim_json_document *json, const char *name,
         llmsim_json_add_number(json, object, percentiles[i].name,
                                llmsim_stat_percentile(stat, percentiles[i].p));
     llmsim_json_add_number(json, object, "max", stat->n > 0 ? (double)stat->max : 0);
+}
+
+/* Requests without a class are those of the class "". */
+static void add_classes(struct llmsim_json_document *json, const struct info *info)
+{
+    struct cJSON *object = llmsim_json_add_object(json, json->root, "classes");
+    uint16_t n = count_classes(info);
+    for (uint16_t i = 1; i <= n; i++)
+        llmsim_json_add_number(json, object, info->source.class_name(info->source.self, i),
+                               (double)info->n_of_class[i]);
+    if (info->n_of_class[0] > 0)
+        llmsim_json_add_number(json, object, "", (double)info->n_of_class[0]);
 }
 
 static enum llmsim_status print_json(struct info *info, struct llmsim_error *err)
@@ -154,6 +195,8 @@ static enum llmsim_status print_json(struct info *info, struct llmsim_error *err
     llmsim_json_add_number(&json, json.root, "gap_cv", gap_cv(info));
     add_tokens(&json, "prompt_tokens", &info->prompt);
     add_tokens(&json, "output_tokens", &info->output);
+    if (info->status.has_classes)
+        add_classes(&json, info);
     return cli_print_json(&json, err);
 }
 

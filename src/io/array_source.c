@@ -32,5 +32,5 @@ static void release_nothing(void *self, uint32_t id)
 
 struct llmsim_source llmsim_source_from_array(struct llmsim_array_cursor *cursor)
 {
-    return (struct llmsim_source){cursor, read_array, no_id_text, release_nothing};
+    return (struct llmsim_source){cursor, read_array, no_id_text, release_nothing, NULL};
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "class_names.h"
 #include "csv_line.h"
 #include "id_pool.h"
 #include "json_line.h"
@@ -31,10 +32,11 @@ struct llmsim_trace {
     struct llmsim_trace_header header;
     struct llmsim_day_cache day;
     struct llmsim_id_pool ids;
-    bool has_zero;       /* zero_ns is known */
-    int64_t zero_ns;     /* what the file calls the trace's time 0 */
-    int64_t last_ns;     /* arrival of the last good row, before scaling */
-    size_t fault_offset; /* bytes into a field, of what is wrong with it */
+    struct llmsim_class_names *classes; /* NULL: the trace has none */
+    bool has_zero;                      /* zero_ns is known */
+    int64_t zero_ns;                    /* what the file calls the trace's time 0 */
+    int64_t last_ns;                    /* arrival of the last good row, before scaling */
+    size_t fault_offset;                /* bytes into a field, of what is wrong with it */
     uint64_t rows;
     uint64_t failed;
     uint64_t rejected;
@@ -51,6 +53,8 @@ struct row {
     uint32_t output_tokens;
     const char *id; /* NULL: none */
     size_t id_length;
+    const char *class_name; /* NULL: none */
+    size_t class_length;
     int32_t priority;
 };
 #define EMPTY_ROW ((struct row){.deadline_ns = LLMSIM_NO_DEADLINE})
@@ -116,6 +120,16 @@ static const char *place_row(struct llmsim_trace *t, const struct row *row,
         if (id == LLMSIM_NO_ID)
             return "is too long; expected at most 63 bytes";
     }
+    uint16_t class_id = 0;
+    if (row->class_name != NULL) {
+        *where = t->header.class_column;
+        class_id = llmsim_class_names_add(t->classes, row->class_name, row->class_length, &fault);
+        if (fault != NULL) {
+            if (id != LLMSIM_NO_ID)
+                llmsim_id_pool_release(&t->ids, id);
+            return fault;
+        }
+    }
     t->has_zero = true;
     t->zero_ns = zero_ns;
     t->last_ns = arrival_ns;
@@ -126,6 +140,7 @@ static const char *place_row(struct llmsim_trace *t, const struct row *row,
         .output_tokens = row->output_tokens,
         .id = id,
         .priority = row->priority,
+        .class_id = class_id,
         .deadline_ns = deadline_ns,
     };
     if (row->output_tokens == 0 && t->header.format->no_output_is_failed) {
@@ -145,6 +160,13 @@ static const char *scan_text(const char *p, bool blanks)
         if ((unsigned char)*p < ' ' || *p == '"' || *p == 0x7f || (*p == ' ' && !blanks))
             return NULL;
     return p;
+}
+
+/* Likewise; NULL too where there are blanks to trim. */
+static const char *scan_trimmed_text(const char *p)
+{
+    const char *end = scan_text(p, true);
+    return end != NULL && end > p && (*p == ' ' || end[-1] == ' ') ? NULL : end;
 }
 
 static bool ends_field(char c)
@@ -177,6 +199,11 @@ static const char *scan_row(const struct llmsim_trace *t, const char *p, struct 
             p = scan_text(p, false);
             row->id = field;
             row->id_length = p != NULL ? (size_t)(p - field) : 0;
+            break;
+        case LLMSIM_COLUMN_CLASS:
+            p = scan_trimmed_text(p);
+            row->class_name = field;
+            row->class_length = p != NULL ? (size_t)(p - field) : 0;
             break;
         case LLMSIM_COLUMN_PRIORITY:
             p = ends_field(*p) ? p : llmsim_scan_priority(p, &row->priority);
@@ -313,6 +340,10 @@ static const char *parse_field(struct llmsim_trace *t, size_t field, struct row 
         row->id = f->text;
         row->id_length = f->length;
         return f->length > 0 ? NULL : "is empty; expected the request's id";
+    case LLMSIM_COLUMN_CLASS:
+        row->class_name = f->text;
+        row->class_length = f->length;
+        return NULL;
     case LLMSIM_COLUMN_PRIORITY:
         return f->length > 0 ? llmsim_parse_priority(f->text, f->length, &row->priority) : NULL;
     case LLMSIM_COLUMN_DEADLINE:
@@ -498,9 +529,16 @@ static void release_id(void *self, uint32_t id)
     llmsim_id_pool_release(&t->ids, id);
 }
 
+static const char *class_name(const void *self, uint16_t class_id)
+{
+    const struct llmsim_trace *t = self;
+    return t->classes->names[class_id].text;
+}
+
 struct llmsim_source llmsim_trace_source(struct llmsim_trace *trace)
 {
-    return (struct llmsim_source){trace, read_trace, id_text, release_id};
+    return (struct llmsim_source){trace, read_trace, id_text, release_id,
+                                  trace->classes != NULL ? class_name : NULL};
 }
 
 /* ---- opening ---- */
@@ -524,6 +562,9 @@ enum llmsim_status llmsim_trace_open(const char *path, const struct llmsim_trace
     status = llmsim_lines_open(&t->lines, path, err);
     if (status == LLMSIM_OK)
         status = llmsim_trace_header_read(&t->header, &t->lines, &t->csv, named, err);
+    if (status == LLMSIM_OK && t->header.has_classes &&
+        (t->classes = calloc(1, sizeof *t->classes)) == NULL)
+        status = llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
     if (status != LLMSIM_OK) {
         llmsim_trace_close(t);
         return status;
@@ -540,6 +581,7 @@ void llmsim_trace_close(struct llmsim_trace *trace)
     llmsim_csv_line_fini(&trace->csv);
     llmsim_lines_close(&trace->lines);
     llmsim_id_pool_fini(&trace->ids);
+    free(trace->classes);
     free(trace);
 }
 
@@ -555,6 +597,7 @@ void llmsim_trace_get_status(const struct llmsim_trace *trace, struct llmsim_tra
         .has_request_ids = trace->header.has_request_ids,
         .has_priorities = trace->header.has_priorities,
         .has_deadlines = trace->header.has_deadlines,
+        .has_classes = trace->header.has_classes,
         .has_dates = trace->header.kinds[trace->header.arrival_column] == LLMSIM_COLUMN_DATE,
         .unused_columns = trace->header.unused_columns,
     };

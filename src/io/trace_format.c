@@ -9,13 +9,14 @@
 static const struct llmsim_trace_format formats[] = {
     {
         .choice = {"native", "arrival_s,prompt_tokens,output_tokens[,request_id][,priority]"
-                             "[,deadline_s]: llmsim's own"},
+                             "[,deadline_s][,class]: llmsim's own"},
         .columns = {{"arrival_s", LLMSIM_COLUMN_SECONDS, false, NULL},
                     {"prompt_tokens", LLMSIM_COLUMN_PROMPT_TOKENS, false, NULL},
                     {"output_tokens", LLMSIM_COLUMN_OUTPUT_TOKENS, false, NULL},
                     {"request_id", LLMSIM_COLUMN_REQUEST_ID, true, NULL},
                     {"priority", LLMSIM_COLUMN_PRIORITY, true, NULL},
-                    {"deadline_s", LLMSIM_COLUMN_DEADLINE, true, NULL}},
+                    {"deadline_s", LLMSIM_COLUMN_DEADLINE, true, NULL},
+                    {"class", LLMSIM_COLUMN_CLASS, true, NULL}},
     },
     {
         .choice = {"azure", "TIMESTAMP,ContextTokens,GeneratedTokens: Azure's public traces"},
@@ -42,7 +43,7 @@ static const struct llmsim_trace_format formats[] = {
                     {"Request tokens", LLMSIM_COLUMN_PROMPT_TOKENS, false, NULL},
                     {"Response tokens", LLMSIM_COLUMN_OUTPUT_TOKENS, false, NULL},
                     {"Total tokens", LLMSIM_COLUMN_TOTAL_TOKENS, true, NULL},
-                    {"Log Type", LLMSIM_COLUMN_IGNORED, true, ""}},
+                    {"Log Type", LLMSIM_COLUMN_CLASS, true, ""}},
     },
     {
         .choice = {"vidur", "arrived_at,num_prefill_tokens,num_decode_tokens: the simulator Vidur"},

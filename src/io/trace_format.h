@@ -21,6 +21,7 @@ enum llmsim_column_kind {
     LLMSIM_COLUMN_REQUEST_ID,
     LLMSIM_COLUMN_PRIORITY,     /* empty: 0 */
     LLMSIM_COLUMN_DEADLINE,     /* seconds, on the clock of the arrivals; empty: none */
+    LLMSIM_COLUMN_CLASS,        /* empty: none */
     LLMSIM_COLUMN_TOTAL_TOKENS, /* prompt and output: written, but not looked at */
     LLMSIM_COLUMN_BATCH_SIZE,   /* 1: a row is one request */
     LLMSIM_COLUMN_HASH_IDS,     /* an array, one for each block of the prompt: checked, not kept */
@@ -30,7 +31,9 @@ struct llmsim_trace_column {
     const char *name;
     enum llmsim_column_kind kind;
     bool optional;
-    const char *fill; /* of an ignored column: what stands there in a new trace */
+    /* What stands there in a new trace where requests have nothing for it; NULL: then it has no
+     * such column. Ignored columns have one. */
+    const char *fill;
 };
 
 #define LLMSIM_FORMAT_MAX_COLUMNS 8

@@ -113,6 +113,10 @@ static void set_column(struct llmsim_trace_header *header, size_t at,
     case LLMSIM_COLUMN_PRIORITY:
         header->has_priorities = true;
         break;
+    case LLMSIM_COLUMN_CLASS:
+        header->class_column = at;
+        header->has_classes = true;
+        break;
     default:
         break;
     }

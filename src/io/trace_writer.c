@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "csv_line.h"
 #include "llmsim/time.h"
 #include "llmsim/trace.h"
 #include "numfmt.h"
@@ -13,8 +14,10 @@
 #define NS_PER_DAY (86400 * LLMSIM_NS_PER_S)
 /* What stands before a field: a comma, or a key of JSON. */
 #define PREFIX_ROOM 32
-/* The longest row: a date or number of 32 bytes a column, the id and the line's end. */
-#define ROW_ROOM (LLMSIM_FORMAT_MAX_COLUMNS * (32 + PREFIX_ROOM) + LLMSIM_MAX_REQUEST_ID + 2)
+/* The longest row: a date or number of 32 bytes a column, the id, the class and the line's end. */
+#define ROW_ROOM                                                                                   \
+    (LLMSIM_FORMAT_MAX_COLUMNS * (32 + PREFIX_ROOM) + LLMSIM_MAX_REQUEST_ID +                      \
+     LLMSIM_MAX_CLASS_NAME + 2)
 
 struct prefix {
     char text[PREFIX_ROOM];
@@ -114,6 +117,15 @@ static char *put_id(const struct llmsim_trace_writer *writer, char *p,
     return p + length;
 }
 
+static char *put_class(char *p, const struct llmsim_trace_column *column,
+                       const struct llmsim_request *request, const struct llmsim_source *source)
+{
+    if (request->class_id == 0 || source->class_name == NULL)
+        return stpcpy(p, column->fill != NULL ? column->fill : "");
+    const char *name = source->class_name(source->self, request->class_id);
+    return p + llmsim_csv_quote(name, strlen(name), p, LLMSIM_MAX_CLASS_NAME);
+}
+
 static char *put_field(struct llmsim_trace_writer *writer, char *p,
                        const struct llmsim_trace_column *column,
                        const struct llmsim_request *request, const struct llmsim_source *source)
@@ -136,6 +148,8 @@ static char *put_field(struct llmsim_trace_writer *writer, char *p,
     case LLMSIM_COLUMN_DEADLINE:
         return request->deadline_ns != LLMSIM_NO_DEADLINE ? llmsim_put_ns(p, request->deadline_ns)
                                                           : p;
+    case LLMSIM_COLUMN_CLASS:
+        return put_class(p, column, request, source);
     case LLMSIM_COLUMN_TOTAL_TOKENS:
         return llmsim_put_u64(p, (uint64_t)request->prompt_tokens + request->output_tokens);
     case LLMSIM_COLUMN_BATCH_SIZE:
@@ -160,6 +174,8 @@ static bool is_written(const struct llmsim_trace_column *column,
         return options->with_priorities;
     case LLMSIM_COLUMN_DEADLINE:
         return options->with_deadlines;
+    case LLMSIM_COLUMN_CLASS:
+        return options->with_classes || column->fill != NULL;
     case LLMSIM_COLUMN_HASH_IDS:
         return false; /* a request does not have them */
     default:
@@ -264,6 +280,7 @@ void llmsim_trace_writer_get_status(const struct llmsim_trace_writer *writer,
         .has_request_ids = writer->with_request_ids && has_column(writer, LLMSIM_COLUMN_REQUEST_ID),
         .has_priorities = has_column(writer, LLMSIM_COLUMN_PRIORITY),
         .has_deadlines = has_column(writer, LLMSIM_COLUMN_DEADLINE),
+        .has_classes = has_column(writer, LLMSIM_COLUMN_CLASS),
         .failed_lost = writer->failed_lost,
         .failed_made = writer->failed_made,
     };

@@ -695,7 +695,7 @@ static enum llmsim_status init(struct fast_engine *e, struct run *run)
 static enum llmsim_status run_fast_engine(struct run *run)
 {
     struct fast_engine e;
-    struct llmsim_run_view view = {&e, oldest_decode_step};
+    struct llmsim_run_view view = {.engine = &e, .oldest_decode_step = oldest_decode_step};
     enum llmsim_status status = init(&e, run);
     if (status == LLMSIM_OK)
         status = llmsim_run_begin(run, &view);

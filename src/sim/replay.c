@@ -50,9 +50,11 @@ const char *llmsim_step_kind_name(enum llmsim_step_kind kind)
 enum llmsim_status llmsim_run_begin(struct run *run, const struct llmsim_run_view *view)
 {
     enum llmsim_status status = LLMSIM_OK;
+    struct llmsim_run_view whole = *view;
+    whole.source = &run->source;
     for (size_t i = 0; i < run->n_sinks && status == LLMSIM_OK; i++)
         if (run->sinks[i].ops->begin != NULL)
-            status = run->sinks[i].ops->begin(run->sinks[i].self, view, run->err);
+            status = run->sinks[i].ops->begin(run->sinks[i].self, &whole, run->err);
     return status;
 }
 

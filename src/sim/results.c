@@ -32,8 +32,9 @@ struct llmsim_results {
     bool is_open[N_FILES];
     struct tokens_sink tokens;
     struct trace_events_sink trace_events;
+    struct classes_sink classes;
     struct llmsim_summary summary;
-    struct llmsim_sink sinks[5];
+    struct llmsim_sink sinks[6];
     size_t n_sinks;
     const char *paths[N_FILES + 1];
 };
@@ -168,6 +169,8 @@ static enum llmsim_status open_sinks(struct llmsim_results *r,
     if (status != LLMSIM_OK)
         return status;
     add_sink(r, &llmsim_summary_sink_ops, &r->summary);
+    r->classes.summary = &r->summary;
+    add_sink(r, &llmsim_classes_sink_ops, &r->classes);
     if (options->tokens || options->tokens_path != NULL) {
         status = open_file(r, FILE_TOKENS, options->tokens_path, err);
         if (status == LLMSIM_OK)
@@ -359,6 +362,7 @@ void llmsim_results_close(struct llmsim_results *results)
             llmsim_output_close(&results->files[i]);
     llmsim_tokens_sink_fini(&results->tokens);
     llmsim_trace_events_sink_fini(&results->trace_events);
+    llmsim_classes_sink_fini(&results->classes);
     llmsim_summary_fini(&results->summary);
     free(results->dir);
     free(results);

@@ -90,14 +90,6 @@ static enum llmsim_status summary_steps(void *self, const struct llmsim_step_run
     return LLMSIM_OK;
 }
 
-static bool meets(const struct llmsim_slo *slo, const struct llmsim_result *r)
-{
-    uint32_t n = r->request.output_tokens;
-    return (slo->ttft_ns == 0 || n == 0 || llmsim_result_ttft_ns(r) <= slo->ttft_ns) &&
-           (slo->tpot_ns == 0 || n < 2 || llmsim_result_tpot_ns(r) <= slo->tpot_ns) &&
-           (slo->e2e_ns == 0 || llmsim_result_e2e_ns(r) <= slo->e2e_ns);
-}
-
 static enum llmsim_status summary_request(void *self, const struct llmsim_result *r,
                                           struct llmsim_error *err)
 {
@@ -106,7 +98,7 @@ static enum llmsim_status summary_request(void *self, const struct llmsim_result
     s->outcomes[r->outcome]++;
     if (r->outcome != LLMSIM_OUTCOME_COMPLETED)
         return LLMSIM_OK;
-    s->n_slo_met += meets(&s->slo, r);
+    s->n_slo_met += llmsim_slo_is_met(&s->slo, r);
     llmsim_stat_add(&s->queue, (uint64_t)llmsim_result_queue_ns(r));
     llmsim_stat_add(&s->e2e, (uint64_t)llmsim_result_e2e_ns(r));
     llmsim_stat_add(&s->slowdown, llmsim_result_slowdown_millionths(r));

@@ -18,6 +18,25 @@ struct tokens_sink {
 extern const struct llmsim_sink_ops llmsim_tokens_sink_ops;
 void llmsim_tokens_sink_fini(struct tokens_sink *sink);
 
+/* The numbers of each class, where requests have one. They go to `summary`, but stay the sink's. */
+struct classes_sink {
+    struct llmsim_summary *summary;
+    struct llmsim_source source;
+    struct llmsim_class_summary
+        *classes; /* by class_id while the run goes on; NULL: there are none */
+};
+extern const struct llmsim_sink_ops llmsim_classes_sink_ops;
+void llmsim_classes_sink_fini(struct classes_sink *sink);
+
+/* Is a completed request within every bound that it has a latency for? */
+static inline bool llmsim_slo_is_met(const struct llmsim_slo *slo, const struct llmsim_result *r)
+{
+    uint32_t n = r->request.output_tokens;
+    return (slo->ttft_ns == 0 || n == 0 || llmsim_result_ttft_ns(r) <= slo->ttft_ns) &&
+           (slo->tpot_ns == 0 || n < 2 || llmsim_result_tpot_ns(r) <= slo->tpot_ns) &&
+           (slo->e2e_ns == 0 || llmsim_result_e2e_ns(r) <= slo->e2e_ns);
+}
+
 /* requests.csv: self is its struct llmsim_output. */
 extern const struct llmsim_sink_ops llmsim_requests_sink_ops;
 /* steps.csv: self is its struct llmsim_output. */

@@ -5,14 +5,14 @@
 #include "sinks.h"
 
 /* mean, p50, … of a stat whose integers count `unit`ths. */
-static void add_stat(struct llmsim_json_document *json, const char *name, struct llmsim_stat *stat,
-                     double unit)
+static void add_stat(struct llmsim_json_document *json, struct cJSON *parent, const char *name,
+                     struct llmsim_stat *stat, double unit)
 {
     static const struct {
         const char *name;
         double p;
     } percentiles[] = {{"p50", 0.50}, {"p90", 0.90}, {"p95", 0.95}, {"p99", 0.99}};
-    struct cJSON *object = llmsim_json_add_object(json, json->root, name);
+    struct cJSON *object = llmsim_json_add_object(json, parent, name);
     llmsim_json_add_number(json, object, "count", (double)stat->n);
     if (stat->n == 0)
         return;
@@ -53,11 +53,21 @@ static void add_counts(struct llmsim_json_document *json, const struct llmsim_su
                            llmsim_totals_per_s(t, t->output_tokens));
 }
 
+/* Of n_requests that ended, n_met were within their bounds. */
+static void add_met(struct llmsim_json_document *json, struct cJSON *object,
+                    const struct llmsim_totals *totals, uint64_t n_met, uint64_t n_requests)
+{
+    llmsim_json_add_number(json, object, "met", (double)n_met);
+    llmsim_json_add_number(json, object, "attainment", llmsim_attainment(n_met, n_requests));
+    llmsim_json_add_number(json, object, "goodput_requests_per_s",
+                           llmsim_totals_per_s(totals, n_met));
+}
+
 /* Only where an objective was given. Every request that ended counts, however it ended. */
 static void add_slo(struct llmsim_json_document *json, const struct llmsim_summary *s)
 {
     const struct llmsim_slo *slo = &s->slo;
-    if (slo->ttft_ns == 0 && slo->tpot_ns == 0 && slo->e2e_ns == 0)
+    if (!llmsim_slo_is_set(slo))
         return;
     struct cJSON *object = llmsim_json_add_object(json, json->root, "slo");
     if (slo->ttft_ns != 0)
@@ -66,10 +76,35 @@ static void add_slo(struct llmsim_json_document *json, const struct llmsim_summa
         llmsim_json_add_number(json, object, "tpot_s", (double)slo->tpot_ns / 1e9);
     if (slo->e2e_ns != 0)
         llmsim_json_add_number(json, object, "e2e_s", (double)slo->e2e_ns / 1e9);
-    llmsim_json_add_number(json, object, "met", (double)s->n_slo_met);
-    llmsim_json_add_number(json, object, "attainment", llmsim_summary_attainment(s));
-    llmsim_json_add_number(json, object, "goodput_requests_per_s",
-                           llmsim_totals_per_s(&s->totals, s->n_slo_met));
+    add_met(json, object, &s->totals, s->n_slo_met, s->totals.n_requests);
+}
+
+static void add_class(struct llmsim_json_document *json, struct cJSON *parent,
+                      const struct llmsim_summary *s, struct llmsim_class_summary *c)
+{
+    struct cJSON *object = llmsim_json_add_object(json, parent, c->name);
+    llmsim_json_add_number(json, object, "requests", (double)c->n_requests);
+    struct cJSON *outcomes = llmsim_json_add_object(json, object, "outcomes");
+    for (size_t i = 0; i < LLMSIM_N_OUTCOMES; i++)
+        if (i != LLMSIM_OUTCOME_BAD_ROW) /* has no class */
+            llmsim_json_add_number(json, outcomes, llmsim_outcome_name((enum llmsim_outcome)i),
+                                   (double)c->outcomes[i]);
+    if (llmsim_slo_is_set(&s->slo))
+        add_met(json, llmsim_json_add_object(json, object, "slo"), &s->totals, c->n_slo_met,
+                c->n_requests);
+    add_stat(json, object, "ttft_s", &c->ttft, 1e9);
+    add_stat(json, object, "tpot_s", &c->tpot, 1e9);
+    add_stat(json, object, "e2e_s", &c->e2e, 1e9);
+    add_stat(json, object, "queue_s", &c->queue, 1e9);
+}
+
+static void add_classes(struct llmsim_json_document *json, const struct llmsim_summary *s)
+{
+    if (s->classes == NULL)
+        return;
+    struct cJSON *object = llmsim_json_add_object(json, json->root, "classes");
+    for (size_t i = 0; i < s->n_classes; i++)
+        add_class(json, object, s, &s->classes[i]);
 }
 
 static void add_settings(struct llmsim_json_document *json, const struct llmsim_run_description *d)
@@ -145,12 +180,13 @@ enum llmsim_status llmsim_summary_write(struct llmsim_summary *summary,
     add_settings(&json, description);
     add_counts(&json, summary);
     add_slo(&json, summary);
-    add_stat(&json, "ttft_s", &summary->ttft, 1e9);
-    add_stat(&json, "itl_s", &summary->itl, 1e9);
-    add_stat(&json, "tpot_s", &summary->tpot, 1e9);
-    add_stat(&json, "e2e_s", &summary->e2e, 1e9);
-    add_stat(&json, "queue_s", &summary->queue, 1e9);
-    add_stat(&json, "slowdown", &summary->slowdown, 1e6);
+    add_stat(&json, json.root, "ttft_s", &summary->ttft, 1e9);
+    add_stat(&json, json.root, "itl_s", &summary->itl, 1e9);
+    add_stat(&json, json.root, "tpot_s", &summary->tpot, 1e9);
+    add_stat(&json, json.root, "e2e_s", &summary->e2e, 1e9);
+    add_stat(&json, json.root, "queue_s", &summary->queue, 1e9);
+    add_stat(&json, json.root, "slowdown", &summary->slowdown, 1e6);
+    add_classes(&json, summary);
     enum llmsim_status status = llmsim_json_text(&json, &text, err);
     if (status == LLMSIM_OK) {
         llmsim_output_text(out, text);

@@ -151,7 +151,33 @@ static void put_priority(struct random *r, struct text *t)
     put(t, PICK(r, texts));
 }
 
-enum column { TIME, PROMPT, OUTPUT, ID, OTHER, PRIORITY, DEADLINE };
+static void put_class(struct random *r, struct text *t)
+{
+    static const char *const texts[] = {
+        "",
+        "chat",
+        "batch",
+        "chat ",
+        " chat",
+        "\"chat\"",
+        "\" chat\"",
+        "two words",
+        "\"a,b\"",
+        "\"q\"\"q\"",
+        "a\tb",
+        "\xff",
+        "é",
+        "\xc3",
+        "\x7f",
+        "\"\"",
+        " ",
+        "x\"",
+        "123456789012345678901234567890123456789012345678901234567890123",
+        "1234567890123456789012345678901234567890123456789012345678901234"};
+    put(t, below(r, 3) > 0 ? "chat" : PICK(r, texts));
+}
+
+enum column { TIME, PROMPT, OUTPUT, ID, OTHER, PRIORITY, DEADLINE, CLASS, N_COLUMNS };
 
 static void put_line(struct random *r, struct text *t, const enum column *columns, size_t n,
                      bool azure, uint64_t ns)
@@ -183,6 +209,11 @@ static void put_line(struct random *r, struct text *t, const enum column *column
         case PRIORITY:
             put_priority(r, t);
             break;
+        case N_COLUMNS:
+            break;
+        case CLASS:
+            put_class(r, t);
+            break;
         case DEADLINE:
             if (below(r, 4) > 0)
                 put_seconds(r, t, ns + (uint64_t)below(r, 2000000000));
@@ -201,19 +232,20 @@ static void spoil(struct random *r, struct text *t, size_t start)
 
 static void make_file(struct random *r, struct text *t)
 {
-    static const char *const names[2][7] = {
+    static const char *const names[2][N_COLUMNS] = {
         {"arrival_s", "prompt_tokens", "output_tokens", "request_id", "other", "priority",
-         "deadline_s"},
-        {"TIMESTAMP", "ContextTokens", "GeneratedTokens", "other1", "other2", "other3", "other4"}};
+         "deadline_s", "class"},
+        {"TIMESTAMP", "ContextTokens", "GeneratedTokens", "other1", "other2", "other3", "other4",
+         "other5"}};
     static const char *const ends[] = {"\n", "\r\n"};
-    enum column columns[7] = {TIME, PROMPT, OUTPUT, ID, OTHER, PRIORITY, DEADLINE};
+    enum column columns[N_COLUMNS] = {TIME, PROMPT, OUTPUT, ID, OTHER, PRIORITY, DEADLINE, CLASS};
     bool azure = below(r, 2) > 0;
-    for (size_t i = ID; i < 7 && azure; i++)
+    for (size_t i = ID; i < N_COLUMNS && azure; i++)
         columns[i] = OTHER;
-    size_t n = 3 + below(r, 5);
+    size_t n = 3 + below(r, 6);
     t->n = 0;
     const char *end = PICK(r, ends);
-    size_t order[7];
+    size_t order[N_COLUMNS];
     for (size_t i = 0; i < n; i++)
         order[i] = i;
     for (size_t i = n - 1; i > 0 && below(r, 2) > 0; i--) {
@@ -222,7 +254,9 @@ static void make_file(struct random *r, struct text *t)
         order[j] = kept;
     }
     /* One more than n, for rows with a field too many. */
-    enum column shuffled[8] = {OTHER, OTHER, OTHER, OTHER, OTHER, OTHER, OTHER, OTHER};
+    enum column shuffled[N_COLUMNS + 1];
+    for (size_t i = 0; i <= N_COLUMNS; i++)
+        shuffled[i] = OTHER;
     for (size_t i = 0; i < n; i++) {
         put(t, i > 0 ? "," : "");
         put(t, names[azure][order[i]]);
@@ -287,10 +321,13 @@ static void read_file_into(const char *path, struct llmsim_trace_options *option
             const char *id = "";
             if (requests[i].id != LLMSIM_NO_ID)
                 id = source.id_text(source.self, requests[i].id, &length);
-            say(log, "%" PRId64 " %" PRIu64 " %" PRIu32 " %" PRIu32 " %d %" PRId64 " %.*s\n",
+            const char *name = "(none)";
+            if (requests[i].class_id != 0)
+                name = source.class_name(source.self, requests[i].class_id);
+            say(log, "%" PRId64 " %" PRIu64 " %" PRIu32 " %" PRIu32 " %d %" PRId64 " %.*s %u %s\n",
                 requests[i].arrival_ns, requests[i].row, requests[i].prompt_tokens,
                 requests[i].output_tokens, requests[i].priority, requests[i].deadline_ns,
-                (int)length, id);
+                (int)length, id, requests[i].class_id, name);
             if (requests[i].id != LLMSIM_NO_ID)
                 source.release(source.self, requests[i].id);
         }

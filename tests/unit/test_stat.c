@@ -124,3 +124,28 @@ Test(stat, progression_equals_its_values)
         llmsim_stat_fini(&by_value);
     }
 }
+
+/* A stat that grows says what one that has its memory from the start says, at every size. */
+Test(stat, growing_equals_whole)
+{
+    struct llmsim_stat whole, growing;
+    uint64_t state = 11;
+    cr_assert_eq(llmsim_stat_init(&whole, true, NULL), LLMSIM_OK);
+    llmsim_stat_init_growing(&growing);
+    cr_assert_eq(llmsim_stat_percentile(&growing, 0.5), 0);
+    for (uint64_t n = 1; n <= LLMSIM_STAT_EXACT + 1000; n++) {
+        uint64_t value = next_random(&state) >> next_random(&state) % 40;
+        llmsim_stat_add(&whole, value);
+        cr_assert_eq(llmsim_stat_reserve(&growing, NULL), LLMSIM_OK);
+        llmsim_stat_add(&growing, value);
+        if (n > 40 && (n & (n + 1)) != 0 && n % 9999 != 0)
+            continue;
+        for (int i = 0; i <= 10; i++)
+            cr_assert_eq(llmsim_stat_percentile(&growing, i / 10.0),
+                         llmsim_stat_percentile(&whole, i / 10.0), "n %d", (int)n);
+        cr_assert(growing.n == whole.n && growing.sum == whole.sum && growing.min == whole.min &&
+                  growing.max == whole.max);
+    }
+    llmsim_stat_fini(&whole);
+    llmsim_stat_fini(&growing);
+}

@@ -79,7 +79,7 @@ static const struct fixture fixtures[] = {
       {3000000000, 513, 0, false}}},
     {"burstgpt.csv",
      "burstgpt",
-     "Session ID,Elapsed time,Model,Log Type",
+     "Session ID,Elapsed time,Model",
      5,
      false,
      {{5000000000, 472, 18, false},
@@ -89,7 +89,7 @@ static const struct fixture fixtures[] = {
       {185500000000, 185, 0, true}}},
     {"burstgpt_1.csv",
      "burstgpt",
-     "Model,Log Type",
+     "Model",
      3,
      false,
      {{5000000000, 472, 18, false}, {45000000000, 1087, 230, false}, {118000000000, 417, 0, true}}},
@@ -313,6 +313,24 @@ Test(trace_formats, the_public_mooncake_traces)
         cr_expect(request.arrival_ns == cases[i].last_ns);
         cr_expect_str_eq(status.sha256, cases[i].sha256);
         cr_expect_str_eq(status.unused_columns, "hash_ids");
+        llmsim_trace_close(trace);
+    }
+}
+
+/* BurstGPT's Log Type is the class: of five calls the second and fourth came by the API. */
+Test(trace_formats, log_type_is_the_class)
+{
+    for (int only_libcsv = 0; only_libcsv <= 1; only_libcsv++) {
+        struct llmsim_trace *trace;
+        struct llmsim_request requests[8];
+        struct llmsim_trace_options options = {.only_libcsv = only_libcsv};
+        size_t n;
+        cr_assert(llmsim_trace_open(LLMSIM_TEST_SOURCE_DIR "/tests/formats/burstgpt.csv", &options,
+                                    &trace, NULL) == LLMSIM_OK);
+        struct llmsim_source source = llmsim_trace_source(trace);
+        cr_assert(source.read(source.self, requests, 8, &n, NULL) == LLMSIM_OK && n == 5);
+        cr_expect(requests[0].class_id == 1);
+        cr_expect_str_eq(source.class_name(source.self, 1), "Conversation log");
         llmsim_trace_close(trace);
     }
 }
