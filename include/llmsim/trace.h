@@ -29,6 +29,9 @@ extern "C" {
 #define LLMSIM_MAX_CLASSES 1000u
 #define LLMSIM_MAX_ROW_BYTES (1u << 16)
 #define LLMSIM_NO_ID 0u
+#define LLMSIM_NO_PREFIX 0u
+/* Prompt tokens of a block that has a hash id, in Mooncake's traces. */
+#define LLMSIM_HASH_BLOCK_TOKENS 512u
 #define LLMSIM_NO_DEADLINE INT64_MAX
 
 /* One data row. */
@@ -42,7 +45,15 @@ struct llmsim_request {
     int64_t deadline_ns; /* since time 0, at or after the arrival; or LLMSIM_NO_DEADLINE */
     bool is_failed;      /* the trace says that this call failed: not simulated */
     uint16_t class_id;   /* of the trace's column class; 0: none */
-    uint32_t prefix;     /* what its prompt begins with: a handle for the source, or 0 */
+    uint32_t prefix; /* what its prompt begins with: a handle for the source, or LLMSIM_NO_PREFIX */
+};
+
+/* What a request's prompt begins with: an id for each block of block_tokens of its tokens, the last
+ * block perhaps begun only. Equal ids stand for equal tokens in the block and in all before it. */
+struct llmsim_prefix {
+    const uint64_t *blocks;
+    size_t n_blocks;
+    uint32_t block_tokens;
 };
 
 /* Where requests come from: a file, a generator or an array. All calls are the caller's thread.
@@ -52,7 +63,10 @@ struct llmsim_request {
  *          NUL-terminated, already quoted as a CSV field where it has to be.
  * release: the caller has no more use for this handle. Never called with LLMSIM_NO_ID.
  * class_name: the name of a class_id that read gave, from 1 to LLMSIM_MAX_CLASSES; it lives as long
- *             as the source. NULL: no request of this source has a class. */
+ *             as the source. NULL: no request of this source has a class.
+ * prefix: the ids of a handle that read gave; they live until release_prefix takes it back. NULL,
+ *         and release_prefix with it: no request of this source has one, whatever its handle says.
+ * release_prefix: like release. */
 struct llmsim_source {
     void *self;
     enum llmsim_status (*read)(void *self, struct llmsim_request *requests, size_t capacity,
@@ -60,13 +74,17 @@ struct llmsim_source {
     const char *(*id_text)(const void *self, uint32_t id, size_t *length);
     void (*release)(void *self, uint32_t id);
     const char *(*class_name)(const void *self, uint16_t class_id);
+    void (*prefix)(const void *self, uint32_t handle, struct llmsim_prefix *prefix);
+    void (*release_prefix)(void *self, uint32_t handle);
 };
 
-/* A source over an array in memory, borrowed: `cursor` is its state, which the caller owns. */
+/* A source over arrays in memory, borrowed: `cursor` is its state, which the caller owns. To
+ * release something does nothing. */
 struct llmsim_array_cursor {
     const struct llmsim_request *requests;
     size_t n;
     size_t next;
+    const struct llmsim_prefix *prefixes; /* by handle, so the first has no use; NULL: none */
 };
 LLMSIM_API struct llmsim_source llmsim_source_from_array(struct llmsim_array_cursor *cursor);
 
@@ -88,7 +106,9 @@ struct llmsim_trace_options {
     enum llmsim_status (*on_reject)(void *ctx, const struct llmsim_trace_reject *reject,
                                     struct llmsim_error *err);
     void *on_reject_ctx;
-    bool only_libcsv; /* never the short path for plain lines: for tests */
+    bool with_prefixes;         /* keep the hash ids; else they are only checked */
+    uint32_t hash_block_tokens; /* of a block with a hash id; 0: LLMSIM_HASH_BLOCK_TOKENS */
+    bool only_libcsv;           /* never the short path for plain lines: for tests */
 };
 
 /* The i-th format; NULL behind the last. */
@@ -118,6 +138,7 @@ struct llmsim_trace_status {
     bool has_priorities;
     bool has_deadlines;
     bool has_classes;
+    bool has_prefixes;          /* has hash ids; of JSON lines: some row so far, or the first */
     bool has_dates;             /* arrivals are dates; time 0 is the first row's */
     const char *unused_columns; /* of the header, by name, with commas between; "": none. Lives as
                                  * long as the trace */
@@ -140,13 +161,15 @@ struct llmsim_trace_writer_options {
     bool with_priorities;  /* like with_request_ids */
     bool with_deadlines;   /* likewise */
     bool with_classes;     /* likewise */
+    bool with_prefixes;    /* likewise */
 };
 
 /* `path` "-" is stdout; a file gets its name at commit only. LLMSIM_IO, LLMSIM_USAGE (format). */
 LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
 llmsim_trace_writer_open(const char *path, const struct llmsim_trace_writer_options *options,
                          struct llmsim_trace_writer **writer, struct llmsim_error *err);
-/* Append n requests; `source` gives the texts of their ids. Errors: LLMSIM_IO. */
+/* Append n requests; `source` gives the texts of their ids, and their prefixes. Errors: LLMSIM_IO;
+ * LLMSIM_RUN_FAILED: a row would be longer than LLMSIM_MAX_ROW_BYTES. */
 LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
 llmsim_trace_writer_add(struct llmsim_trace_writer *writer, const struct llmsim_source *source,
                         const struct llmsim_request *requests, size_t n, struct llmsim_error *err);
@@ -156,8 +179,10 @@ struct llmsim_trace_writer_status {
     bool has_priorities;
     bool has_deadlines;
     bool has_classes;
-    uint64_t failed_lost; /* calls that failed, which are now requests with 0 output tokens */
-    uint64_t failed_made; /* the other way round */
+    bool has_prefixes;
+    uint64_t prefixes_lost; /* requests whose hash ids had no place */
+    uint64_t failed_lost;   /* calls that failed, which are now requests with 0 output tokens */
+    uint64_t failed_made;   /* the other way round */
 };
 LLMSIM_API void llmsim_trace_writer_get_status(const struct llmsim_trace_writer *writer,
                                                struct llmsim_trace_writer_status *status);

@@ -127,6 +127,7 @@ struct cli_trace_options {
     struct llmsim_ratio rate_scale;
     uint64_t limit;
     struct cli_choice on_bad_row;
+    uint64_t hash_block_tokens;
 };
 #define CLI_TRACE_OPTIONS(type, member)                                                            \
     {.name = "format",                                                                             \
@@ -148,6 +149,14 @@ struct cli_trace_options {
          .initial = "0",                                                                           \
          .help = "read N data rows only (0: all)",                                                 \
          .offset = offsetof(type, member.limit)},                                                  \
+        {.name = "hash-block-tokens",                                                              \
+         .argument = "N",                                                                          \
+         .kind = CLI_U64,                                                                          \
+         .min = 1,                                                                                 \
+         .max = LLMSIM_MAX_TOKENS,                                                                 \
+         .initial = "512",                                                                         \
+         .help = "prompt tokens that a hash id of the trace stands for",                           \
+         .offset = offsetof(type, member.hash_block_tokens)},                                      \
     {                                                                                              \
         .name = "on-bad-row", .argument = "stop|skip", .kind = CLI_CHOICE,                         \
         .choice = cli_on_bad_row, .initial = "stop",                                               \

@@ -42,6 +42,14 @@ static enum llmsim_status shift(const struct conversion *c, struct llmsim_reques
     return LLMSIM_OK;
 }
 
+static enum llmsim_status open_trace(const struct conversion *c, struct llmsim_trace **trace,
+                                     struct llmsim_error *err)
+{
+    struct llmsim_trace_options options = cli_reader_options(&c->v->trace);
+    options.with_prefixes = true;
+    return llmsim_trace_open(c->path, &options, trace, err);
+}
+
 /* Write the whole trace once. */
 static enum llmsim_status copy_trace(struct conversion *c, struct llmsim_trace *trace,
                                      struct llmsim_error *err)
@@ -65,9 +73,12 @@ static enum llmsim_status copy_trace(struct conversion *c, struct llmsim_trace *
             status = llmsim_fail(err, LLMSIM_INTERRUPTED, "interrupted; no trace was written");
         if (status != LLMSIM_OK)
             return status;
-        for (size_t i = 0; i < n; i++)
+        for (size_t i = 0; i < n; i++) {
             if (requests[i].id != LLMSIM_NO_ID)
                 source.release(source.self, requests[i].id);
+            if (requests[i].prefix != LLMSIM_NO_PREFIX)
+                source.release_prefix(source.self, requests[i].prefix);
+        }
     } while (n > 0);
     return LLMSIM_OK;
 }
@@ -82,7 +93,7 @@ static enum llmsim_status repeat(struct conversion *c, struct llmsim_error *err)
         if (span_ns + mean_gap_ns > LLMSIM_MAX_ARRIVAL_NS - c->shift_ns)
             return fail_too_long(err);
         c->shift_ns += span_ns + mean_gap_ns;
-        enum llmsim_status status = cli_open_trace(&c->v->trace, c->path, &trace, err);
+        enum llmsim_status status = open_trace(c, &trace, err);
         if (status != LLMSIM_OK)
             return status;
         status = copy_trace(c, trace, err);
@@ -109,6 +120,9 @@ static void note_losses(const struct conversion *c, const struct llmsim_trace_st
         (void)fprintf(stderr, "llmsim: not converted: deadlines\n");
     if (status->has_classes && !written.has_classes)
         (void)fprintf(stderr, "llmsim: not converted: classes\n");
+    if (written.prefixes_lost > 0)
+        (void)fprintf(stderr, "llmsim: not converted: hash ids of %llu requests\n",
+                      (unsigned long long)written.prefixes_lost);
     if (written.failed_lost > 0)
         (void)fprintf(stderr,
                       "llmsim: not converted: the failure of %llu calls, which are now requests "
@@ -138,6 +152,7 @@ static enum llmsim_status convert(struct conversion *c, struct llmsim_trace *tra
         .with_priorities = status_now.has_priorities,
         .with_deadlines = status_now.has_deadlines,
         .with_classes = status_now.has_classes,
+        .with_prefixes = status_now.has_prefixes,
     };
     enum llmsim_status status = llmsim_trace_writer_open(c->v->out.path, &options, &c->writer, err);
     if (status != LLMSIM_OK)
@@ -166,7 +181,7 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
         return llmsim_fail(err, LLMSIM_USAGE,
                            "--repeat %llu reads the trace as often; expected a file, not '%s'",
                            (unsigned long long)c.v->repeat, c.path);
-    enum llmsim_status status = cli_open_trace(&c.v->trace, c.path, &trace, err);
+    enum llmsim_status status = open_trace(&c, &trace, err);
     if (status != LLMSIM_OK)
         return status;
     interrupt_catch();

@@ -39,6 +39,7 @@ struct llmsim_trace_options cli_reader_options(const struct cli_trace_options *o
         .rate_scale = options->rate_scale,
         .limit = options->limit,
         .on_reject = options->on_bad_row.row == CLI_BAD_ROW_SKIP ? skip_row : NULL,
+        .hash_block_tokens = (uint32_t)options->hash_block_tokens,
     };
 }
 

@@ -30,7 +30,21 @@ static void release_nothing(void *self, uint32_t id)
     (void)id;
 }
 
+static void array_prefix(const void *self, uint32_t handle, struct llmsim_prefix *prefix)
+{
+    const struct llmsim_array_cursor *cursor = self;
+    *prefix = cursor->prefixes[handle];
+}
+
 struct llmsim_source llmsim_source_from_array(struct llmsim_array_cursor *cursor)
 {
-    return (struct llmsim_source){cursor, read_array, no_id_text, release_nothing, NULL};
+    bool has_prefixes = cursor != NULL && cursor->prefixes != NULL;
+    return (struct llmsim_source){
+        .self = cursor,
+        .read = read_array,
+        .id_text = no_id_text,
+        .release = release_nothing,
+        .prefix = has_prefixes ? array_prefix : NULL,
+        .release_prefix = has_prefixes ? release_nothing : NULL,
+    };
 }

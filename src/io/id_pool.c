@@ -1,42 +1,19 @@
-/* id_pool.c: chunks that never move, and a free list through the free slots. */
+/* id_pool.c: an id takes a slot of 64 bytes. */
 #include "id_pool.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "csv_line.h"
 
-static struct llmsim_id_slot *slot_at(const struct llmsim_id_pool *pool, uint32_t id)
-{
-    return &pool->chunks[id / LLMSIM_ID_CHUNK_SLOTS][id % LLMSIM_ID_CHUNK_SLOTS];
-}
-
-static bool grow(struct llmsim_id_pool *pool)
-{
-    if (pool->n_chunks == UINT32_MAX / LLMSIM_ID_CHUNK_SLOTS)
-        return false;
-    struct llmsim_id_slot **chunks =
-        realloc(pool->chunks, (pool->n_chunks + 1) * sizeof(struct llmsim_id_slot *));
-    if (chunks == NULL)
-        return false;
-    pool->chunks = chunks;
-    chunks[pool->n_chunks] = malloc(LLMSIM_ID_CHUNK_SLOTS * sizeof(struct llmsim_id_slot));
-    if (chunks[pool->n_chunks] == NULL)
-        return false;
-    uint32_t first = pool->n_chunks++ * LLMSIM_ID_CHUNK_SLOTS;
-    for (uint32_t id = first + LLMSIM_ID_CHUNK_SLOTS - 1; id > first; id--)
-        llmsim_id_pool_release(pool, id);
-    if (first != LLMSIM_NO_ID)
-        llmsim_id_pool_release(pool, first);
-    return true;
-}
+struct id {
+    unsigned char length;
+    char text[LLMSIM_MAX_REQUEST_ID];
+};
+_Static_assert(sizeof(struct id) == 64 && LLMSIM_NO_ID == 0, "one slot an id, and 0 is none");
 
 void llmsim_id_pool_fini(struct llmsim_id_pool *pool)
 {
-    for (uint32_t i = 0; i < pool->n_chunks; i++)
-        free(pool->chunks[i]);
-    free(pool->chunks);
-    *pool = (struct llmsim_id_pool){0};
+    llmsim_slot_pool_fini(&pool->slots);
 }
 
 uint32_t llmsim_id_pool_add(struct llmsim_id_pool *pool, const char *text, size_t n, bool *too_long)
@@ -44,25 +21,23 @@ uint32_t llmsim_id_pool_add(struct llmsim_id_pool *pool, const char *text, size_
     char field[LLMSIM_MAX_REQUEST_ID];
     size_t length = llmsim_csv_quote(text, n, field, sizeof field);
     *too_long = length == 0;
-    if (*too_long || (pool->first_free == 0 && !grow(pool)))
+    uint32_t handle = *too_long ? LLMSIM_NO_ID : llmsim_slot_pool_take(&pool->slots);
+    if (handle == LLMSIM_NO_ID)
         return LLMSIM_NO_ID;
-    uint32_t id = pool->first_free;
-    struct llmsim_id_slot *slot = slot_at(pool, id);
-    memcpy(&pool->first_free, slot->text, sizeof pool->first_free);
-    slot->length = (unsigned char)length;
-    memcpy(slot->text, field, length);
-    return id;
+    struct id *id = llmsim_slot_pool_at(&pool->slots, handle);
+    id->length = (unsigned char)length;
+    memcpy(id->text, field, length);
+    return handle;
 }
 
 const char *llmsim_id_pool_text(const struct llmsim_id_pool *pool, uint32_t id, size_t *length)
 {
-    const struct llmsim_id_slot *slot = slot_at(pool, id);
-    *length = slot->length;
-    return slot->text;
+    const struct id *stored = llmsim_slot_pool_at(&pool->slots, id);
+    *length = stored->length;
+    return stored->text;
 }
 
 void llmsim_id_pool_release(struct llmsim_id_pool *pool, uint32_t id)
 {
-    memcpy(slot_at(pool, id)->text, &pool->first_free, sizeof pool->first_free);
-    pool->first_free = id;
+    llmsim_slot_pool_release(&pool->slots, id);
 }

@@ -15,6 +15,7 @@
 #include "json_line.h"
 #include "lines.h"
 #include "llmsim/trace.h"
+#include "prefix_pool.h"
 #include "trace_fields.h"
 #include "trace_format.h"
 #include "trace_header.h"
@@ -33,10 +34,13 @@ struct llmsim_trace {
     struct llmsim_day_cache day;
     struct llmsim_id_pool ids;
     struct llmsim_class_names *classes; /* NULL: the trace has none */
-    bool has_zero;                      /* zero_ns is known */
-    int64_t zero_ns;                    /* what the file calls the trace's time 0 */
-    int64_t last_ns;                    /* arrival of the last good row, before scaling */
-    size_t fault_offset;                /* bytes into a field, of what is wrong with it */
+    struct llmsim_prefix_pool prefixes;
+    uint64_t *hash_ids;  /* those of the row under way; NULL: they are not kept */
+    bool has_zero;       /* zero_ns is known */
+    int64_t zero_ns;     /* what the file calls the trace's time 0 */
+    int64_t last_ns;     /* arrival of the last good row, before scaling */
+    size_t fault_offset; /* bytes into a field, of what is wrong with it */
+    char fault[80];      /* its text, where that has a number in it */
     uint64_t rows;
     uint64_t failed;
     uint64_t rejected;
@@ -56,6 +60,8 @@ struct row {
     const char *class_name; /* NULL: none */
     size_t class_length;
     int32_t priority;
+    const char *hash_ids; /* NULL: none */
+    size_t hash_ids_length;
 };
 #define EMPTY_ROW ((struct row){.deadline_ns = LLMSIM_NO_DEADLINE})
 
@@ -89,6 +95,27 @@ static const char *place_deadline(const struct row *row, int64_t scaled_ns, int6
                : "is more than 100 years after time 0; expected less";
 }
 
+/* How many hash ids the row has, and they into t->hash_ids. */
+static const char *read_hash_ids(struct llmsim_trace *t, const struct row *row, size_t *n)
+{
+    *n = 0;
+    if (row->hash_ids == NULL)
+        return NULL;
+    bool is_json = t->header.format->is_json;
+    t->header.has_prefixes = true;
+    const char *fault = llmsim_parse_hash_ids(row->hash_ids, row->hash_ids_length, is_json,
+                                              t->hash_ids, n, &t->fault_offset);
+    if (fault != NULL || (*n == 0 && !is_json)) /* an empty field is no ids */
+        return fault;
+    uint32_t block_tokens = t->options.hash_block_tokens;
+    if (*n == ((size_t)row->prompt_tokens + block_tokens - 1) / block_tokens)
+        return NULL;
+    (void)snprintf(t->fault, sizeof t->fault,
+                   "does not fit the prompt; expected one id for each %lu tokens begun",
+                   (unsigned long)block_tokens);
+    return t->fault;
+}
+
 /* Turn a row into the trace's next request. Returns NULL, or what is wrong with column *where;
  * then nothing has changed. */
 static const char *place_row(struct llmsim_trace *t, const struct row *row,
@@ -111,6 +138,12 @@ static const char *place_row(struct llmsim_trace *t, const struct row *row,
         *where = t->header.deadline_column;
         return fault;
     }
+    size_t n_hash_ids;
+    fault = read_hash_ids(t, row, &n_hash_ids);
+    if (fault != NULL) {
+        *where = t->header.hash_column;
+        return fault;
+    }
     uint32_t id = LLMSIM_NO_ID;
     if (row->id != NULL) {
         bool too_long;
@@ -130,6 +163,13 @@ static const char *place_row(struct llmsim_trace *t, const struct row *row,
             return fault;
         }
     }
+    uint32_t prefix = LLMSIM_NO_PREFIX;
+    if (n_hash_ids > 0 && t->hash_ids != NULL) {
+        prefix = llmsim_prefix_pool_add(&t->prefixes, t->hash_ids, n_hash_ids);
+        t->out_of_memory = prefix == LLMSIM_NO_PREFIX;
+        if (t->out_of_memory)
+            return "does not fit in memory";
+    }
     t->has_zero = true;
     t->zero_ns = zero_ns;
     t->last_ns = arrival_ns;
@@ -142,6 +182,7 @@ static const char *place_row(struct llmsim_trace *t, const struct row *row,
         .priority = row->priority,
         .class_id = class_id,
         .deadline_ns = deadline_ns,
+        .prefix = prefix,
     };
     if (row->output_tokens == 0 && t->header.format->no_output_is_failed) {
         request->is_failed = true;
@@ -218,8 +259,12 @@ static const char *scan_row(const struct llmsim_trace *t, const char *p, struct 
         case LLMSIM_COLUMN_IGNORED:
             p = scan_text(p, true);
             break;
-        case LLMSIM_COLUMN_MILLISECONDS:
         case LLMSIM_COLUMN_HASH_IDS:
+            p = scan_text(p, true);
+            row->hash_ids = field;
+            row->hash_ids_length = p != NULL ? (size_t)(p - field) : 0;
+            break;
+        case LLMSIM_COLUMN_MILLISECONDS:
             return NULL; /* only in JSON */
         }
         if (p == NULL)
@@ -309,19 +354,6 @@ static enum llmsim_status reject_field(struct llmsim_trace *t, const struct llms
                   fault);
 }
 
-/* Behind the prompt's length in the table, so that is known. */
-static const char *parse_hash_ids(struct llmsim_trace *t, const struct llmsim_csv_field *f,
-                                  const struct row *row)
-{
-    size_t n_ids, n_blocks = ((size_t)row->prompt_tokens + LLMSIM_HASH_BLOCK_TOKENS - 1) /
-                             LLMSIM_HASH_BLOCK_TOKENS;
-    const char *fault = llmsim_parse_hash_ids(f->text, f->length, &n_ids, &t->fault_offset);
-    if (fault == NULL && n_ids != n_blocks)
-        fault = "does not fit the prompt; expected one id for each 512 tokens begun";
-    return fault;
-}
-_Static_assert(LLMSIM_HASH_BLOCK_TOKENS == 512, "parse_hash_ids names it");
-
 /* One field into the row; NULL, or what is wrong with it. */
 static const char *parse_field(struct llmsim_trace *t, size_t field, struct row *row)
 {
@@ -352,8 +384,10 @@ static const char *parse_field(struct llmsim_trace *t, size_t field, struct row 
         return strcmp(f->text, "1") == 0 ? NULL : "is not 1; expected 1: a row is one request";
     case LLMSIM_COLUMN_MILLISECONDS:
         return llmsim_parse_milliseconds(f->text, f->length, &row->time_ns);
-    case LLMSIM_COLUMN_HASH_IDS:
-        return parse_hash_ids(t, f, row);
+    case LLMSIM_COLUMN_HASH_IDS: /* place_row reads them: the prompt's length may stand behind */
+        row->hash_ids = f->text;
+        row->hash_ids_length = f->length;
+        break;
     case LLMSIM_COLUMN_TOTAL_TOKENS:
     case LLMSIM_COLUMN_IGNORED:
         break;
@@ -373,7 +407,7 @@ static enum llmsim_status take_fields(struct llmsim_trace *t, const struct llmsi
             return reject_field(t, line, i, fault, err);
     fault = place_row(t, &row, request, &where);
     if (t->out_of_memory)
-        return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory for request ids");
+        return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory for request ids or hash ids");
     *taken = fault == NULL;
     if (*taken)
         return LLMSIM_OK;
@@ -414,8 +448,7 @@ static bool place_member(struct llmsim_trace *t, const struct llmsim_json_member
         if (t->json_fields[i].text != NULL)
             return false;
         t->json_fields[i] = (struct llmsim_csv_field){member->value, member->value_length};
-        if (t->header.kinds[i] != LLMSIM_COLUMN_HASH_IDS)
-            return true;
+        return true;
     }
     llmsim_trace_header_note_unused(&t->header, member->key, member->key_length);
     return true;
@@ -535,13 +568,47 @@ static const char *class_name(const void *self, uint16_t class_id)
     return t->classes->names[class_id].text;
 }
 
+static void get_prefix(const void *self, uint32_t handle, struct llmsim_prefix *prefix)
+{
+    const struct llmsim_trace *t = self;
+    prefix->blocks = llmsim_prefix_pool_blocks(&t->prefixes, handle, &prefix->n_blocks);
+    prefix->block_tokens = t->options.hash_block_tokens;
+}
+
+static void release_prefix(void *self, uint32_t handle)
+{
+    struct llmsim_trace *t = self;
+    llmsim_prefix_pool_release(&t->prefixes, handle);
+}
+
 struct llmsim_source llmsim_trace_source(struct llmsim_trace *trace)
 {
-    return (struct llmsim_source){trace, read_trace, id_text, release_id,
-                                  trace->classes != NULL ? class_name : NULL};
+    bool with_prefixes = trace->hash_ids != NULL;
+    return (struct llmsim_source){
+        .self = trace,
+        .read = read_trace,
+        .id_text = id_text,
+        .release = release_id,
+        .class_name = trace->classes != NULL ? class_name : NULL,
+        .prefix = with_prefixes ? get_prefix : NULL,
+        .release_prefix = with_prefixes ? release_prefix : NULL,
+    };
 }
 
 /* ---- opening ---- */
+
+/* Of JSON lines the first is the only one that can say beforehand what they have. */
+static void look_at_first_row(struct llmsim_trace *t)
+{
+    const struct llmsim_line *line = &t->header.first_row;
+    size_t n_bom = t->header.n_bom, column;
+    if (line->text == NULL || t->header.kinds[t->header.hash_column] != LLMSIM_COLUMN_HASH_IDS ||
+        llmsim_json_line_parse(&t->json, line->text + n_bom, line->length - n_bom, &column) != NULL)
+        return;
+    for (size_t i = 0; i < t->json.n_members; i++)
+        (void)place_member(t, &t->json.members[i]);
+    t->header.has_prefixes = t->json_fields[t->header.hash_column].text != NULL;
+}
 
 enum llmsim_status llmsim_trace_open(const char *path, const struct llmsim_trace_options *options,
                                      struct llmsim_trace **trace, struct llmsim_error *err)
@@ -552,13 +619,18 @@ enum llmsim_status llmsim_trace_open(const char *path, const struct llmsim_trace
     if (status != LLMSIM_OK)
         return status;
     struct llmsim_trace *t = calloc(1, sizeof *t);
-    if (t == NULL || !llmsim_csv_line_init(&t->csv, LLMSIM_MAX_ROW_BYTES)) {
+    if (t != NULL && options->with_prefixes)
+        t->hash_ids = malloc(LLMSIM_MAX_ROW_BYTES / 2 * sizeof *t->hash_ids);
+    if (t == NULL || (options->with_prefixes && t->hash_ids == NULL) ||
+        !llmsim_csv_line_init(&t->csv, LLMSIM_MAX_ROW_BYTES)) {
         llmsim_trace_close(t);
         return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
     }
     t->options = *options;
     if (options->rate_scale.numerator == 0 || options->rate_scale.denominator == 0)
         t->options.rate_scale = (struct llmsim_ratio){1, 1};
+    if (options->hash_block_tokens == 0)
+        t->options.hash_block_tokens = LLMSIM_HASH_BLOCK_TOKENS;
     status = llmsim_lines_open(&t->lines, path, err);
     if (status == LLMSIM_OK)
         status = llmsim_trace_header_read(&t->header, &t->lines, &t->csv, named, err);
@@ -569,6 +641,8 @@ enum llmsim_status llmsim_trace_open(const char *path, const struct llmsim_trace
         llmsim_trace_close(t);
         return status;
     }
+    if (t->header.format->is_json)
+        look_at_first_row(t);
     *trace = t;
     return LLMSIM_OK;
 }
@@ -582,6 +656,8 @@ void llmsim_trace_close(struct llmsim_trace *trace)
     llmsim_lines_close(&trace->lines);
     llmsim_id_pool_fini(&trace->ids);
     free(trace->classes);
+    llmsim_prefix_pool_fini(&trace->prefixes);
+    free(trace->hash_ids);
     free(trace);
 }
 
@@ -598,6 +674,7 @@ void llmsim_trace_get_status(const struct llmsim_trace *trace, struct llmsim_tra
         .has_priorities = trace->header.has_priorities,
         .has_deadlines = trace->header.has_deadlines,
         .has_classes = trace->header.has_classes,
+        .has_prefixes = trace->header.has_prefixes,
         .has_dates = trace->header.kinds[trace->header.arrival_column] == LLMSIM_COLUMN_DATE,
         .unused_columns = trace->header.unused_columns,
     };

@@ -143,24 +143,46 @@ const char *llmsim_parse_milliseconds(const char *text, size_t n, int64_t *ns)
                    : NULL;
 }
 
-const char *llmsim_parse_hash_ids(const char *text, size_t n, size_t *n_ids, size_t *at)
+/* Digits up to `end`, as many as there are, into a number. false: it is too large. */
+static bool parse_id(const char *p, const char *end, uint64_t *id)
+{
+    *id = 0;
+    for (; p < end; p++) {
+        unsigned digit = (unsigned)(*p - '0');
+        if (*id > (UINT64_MAX - digit) / 10)
+            return false;
+        *id = *id * 10 + digit;
+    }
+    return true;
+}
+
+const char *llmsim_parse_hash_ids(const char *text, size_t n, bool is_json, uint64_t *ids,
+                                  size_t *n_ids, size_t *at)
 {
     const char *p = text, *end = text + n;
     *n_ids = *at = 0;
-    if (*p != '[')
+    if (is_json && *p != '[')
         return "is not an array; expected one of whole numbers";
-    for (p++; p < end; p++) {
-        if (*p == ' ' || *p == '\t' || *p == ',' || *p == ']')
+    if (is_json) {
+        p++;
+        end--;
+    }
+    while (p < end) {
+        uint64_t id;
+        if (*p == ' ' || *p == '\t' || (is_json && *p == ',')) {
+            p++;
             continue;
+        }
         const char *first = p;
         p = skip_digits(p);
         *at = (size_t)(first - text);
-        if (p == first || (*p != ',' && *p != ']' && *p != ' ' && *p != '\t'))
+        if (p == first || (p < end && *p != ' ' && *p != '\t' && !(is_json && *p == ',')))
             return "has an id that is not a whole number; expected 0 or more";
-        if (p - first > 19)
-            return "has an id that is too large; expected at most 19 digits";
+        if (!parse_id(first, p, &id))
+            return "has an id that is too large; expected at most 18446744073709551615";
+        if (ids != NULL)
+            ids[*n_ids] = id;
         ++*n_ids;
-        p--;
     }
     *at = 0;
     return NULL;

@@ -32,8 +32,10 @@ struct llmsim_day_cache {
 const char *llmsim_parse_tokens(const char *text, size_t n, uint32_t *tokens);
 const char *llmsim_parse_seconds(const char *text, size_t n, int64_t *ns);
 const char *llmsim_parse_milliseconds(const char *text, size_t n, int64_t *ns);
-/* "[1, 2]", already known to be JSON: counts the ids. What is wrong is at text[*at]. */
-const char *llmsim_parse_hash_ids(const char *text, size_t n, size_t *n_ids, size_t *at);
+/* "[1, 2]", already known to be JSON, or "1 2". `ids` has room for (n + 1) / 2, or is NULL: then
+ * they are only counted. What is wrong is at text[*at]. */
+const char *llmsim_parse_hash_ids(const char *text, size_t n, bool is_json, uint64_t *ids,
+                                  size_t *n_ids, size_t *at);
 const char *llmsim_parse_priority(const char *text, size_t n, int32_t *priority);
 const char *llmsim_parse_date(struct llmsim_day_cache *cache, const char *text, size_t n,
                               int64_t *ns);

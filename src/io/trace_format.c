@@ -9,14 +9,15 @@
 static const struct llmsim_trace_format formats[] = {
     {
         .choice = {"native", "arrival_s,prompt_tokens,output_tokens[,request_id][,priority]"
-                             "[,deadline_s][,class]: llmsim's own"},
+                             "[,deadline_s][,class][,hash_ids]: llmsim's own"},
         .columns = {{"arrival_s", LLMSIM_COLUMN_SECONDS, false, NULL},
                     {"prompt_tokens", LLMSIM_COLUMN_PROMPT_TOKENS, false, NULL},
                     {"output_tokens", LLMSIM_COLUMN_OUTPUT_TOKENS, false, NULL},
                     {"request_id", LLMSIM_COLUMN_REQUEST_ID, true, NULL},
                     {"priority", LLMSIM_COLUMN_PRIORITY, true, NULL},
                     {"deadline_s", LLMSIM_COLUMN_DEADLINE, true, NULL},
-                    {"class", LLMSIM_COLUMN_CLASS, true, NULL}},
+                    {"class", LLMSIM_COLUMN_CLASS, true, NULL},
+                    {"hash_ids", LLMSIM_COLUMN_HASH_IDS, true, NULL}},
     },
     {
         .choice = {"azure", "TIMESTAMP,ContextTokens,GeneratedTokens: Azure's public traces"},

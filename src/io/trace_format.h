@@ -24,7 +24,7 @@ enum llmsim_column_kind {
     LLMSIM_COLUMN_CLASS,        /* empty: none */
     LLMSIM_COLUMN_TOTAL_TOKENS, /* prompt and output: written, but not looked at */
     LLMSIM_COLUMN_BATCH_SIZE,   /* 1: a row is one request */
-    LLMSIM_COLUMN_HASH_IDS,     /* an array, one for each block of the prompt: checked, not kept */
+    LLMSIM_COLUMN_HASH_IDS, /* one for each block of the prompt: an array, or with blanks between */
 };
 
 struct llmsim_trace_column {
@@ -36,7 +36,7 @@ struct llmsim_trace_column {
     const char *fill;
 };
 
-#define LLMSIM_FORMAT_MAX_COLUMNS 8
+#define LLMSIM_FORMAT_MAX_COLUMNS 10
 
 struct llmsim_trace_format {
     struct llmsim_choice choice;
@@ -45,9 +45,6 @@ struct llmsim_trace_format {
     bool no_output_is_failed; /* 0 output tokens: a call that failed */
     struct llmsim_trace_column columns[LLMSIM_FORMAT_MAX_COLUMNS]; /* ends with name NULL */
 };
-
-/* Prompt tokens of a block that has a hash id. */
-#define LLMSIM_HASH_BLOCK_TOKENS 512u
 
 #define LLMSIM_MAX_FORMATS 16
 

@@ -117,6 +117,10 @@ static void set_column(struct llmsim_trace_header *header, size_t at,
         header->class_column = at;
         header->has_classes = true;
         break;
+    case LLMSIM_COLUMN_HASH_IDS:
+        header->hash_column = at;
+        header->has_prefixes = !header->format->is_json;
+        break;
     default:
         break;
     }

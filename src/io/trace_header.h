@@ -14,10 +14,12 @@ struct llmsim_trace_header {
     size_t id_column;       /* if has_request_ids */
     size_t deadline_column; /* if has_deadlines */
     size_t class_column;    /* if has_classes */
+    size_t hash_column;     /* if the format has one and, of CSV, has_prefixes */
     bool has_request_ids;
     bool has_priorities;
     bool has_deadlines;
     bool has_classes;
+    bool has_prefixes;                          /* of JSON lines: some row has */
     unsigned char kinds[LLMSIM_CSV_MAX_FIELDS]; /* enum llmsim_column_kind */
     const char *names[LLMSIM_CSV_MAX_FIELDS];   /* the format's; NULL: ignored */
     char *unused_columns;                       /* with commas between */

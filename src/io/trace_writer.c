@@ -13,27 +13,31 @@
 
 #define NS_PER_DAY (86400 * LLMSIM_NS_PER_S)
 /* What stands before a field: a comma, or a key of JSON. */
-#define PREFIX_ROOM 32
-/* The longest row: a date or number of 32 bytes a column, the id, the class and the line's end. */
+#define LEAD_ROOM 32
+/* The longest row but for hash ids: a date or number of 32 bytes a column, the id, the class and
+ * the line's end. */
 #define ROW_ROOM                                                                                   \
-    (LLMSIM_FORMAT_MAX_COLUMNS * (32 + PREFIX_ROOM) + LLMSIM_MAX_REQUEST_ID +                      \
+    (LLMSIM_FORMAT_MAX_COLUMNS * (32 + LEAD_ROOM) + LLMSIM_MAX_REQUEST_ID +                        \
      LLMSIM_MAX_CLASS_NAME + 2)
 
-struct prefix {
-    char text[PREFIX_ROOM];
+struct lead {
+    char text[LEAD_ROOM];
     size_t length;
 };
 
 struct llmsim_trace_writer {
     struct llmsim_output out;
     bool with_request_ids;
+    bool with_prefixes; /* asked for, and the format has a column for them */
     const struct llmsim_trace_format *format;
     struct llmsim_trace_column columns[LLMSIM_FORMAT_MAX_COLUMNS]; /* those that are written */
-    struct prefix prefixes[LLMSIM_FORMAT_MAX_COLUMNS];
+    struct lead leads[LLMSIM_FORMAT_MAX_COLUMNS];
     size_t n_columns;
-    uint64_t n_rows, failed_lost, failed_made;
-    int64_t day;   /* number of the day whose date is `date`, from 1970-01-01 */
-    char date[11]; /* "YYYY-MM-DD " */
+    uint64_t n_rows, failed_lost, failed_made, prefixes_lost;
+    char *part;       /* where the part of the row that is not yet in `out` begins */
+    size_t row_bytes; /* those before it */
+    int64_t day;      /* number of the day whose date is `date`, from 1970-01-01 */
+    char date[11];    /* "YYYY-MM-DD " */
 };
 
 /* Two digits; room: 2. */
@@ -126,6 +130,40 @@ static char *put_class(char *p, const struct llmsim_trace_column *column,
     return p + llmsim_csv_quote(name, strlen(name), p, LLMSIM_MAX_CLASS_NAME);
 }
 
+/* Room in the buffer for one more part of the row, whose part so far ends at `p`. */
+static char *begin_part(struct llmsim_trace_writer *writer, const char *p)
+{
+    writer->row_bytes += (size_t)(p - writer->part);
+    llmsim_output_advance(&writer->out, p);
+    writer->part = llmsim_output_room(&writer->out, ROW_ROOM);
+    return writer->part;
+}
+
+static bool has_prefix(const struct llmsim_request *request, const struct llmsim_source *source)
+{
+    return request->prefix != LLMSIM_NO_PREFIX && source->prefix != NULL;
+}
+
+/* "[1, 2]", or "1 2" in CSV */
+static char *put_hash_ids(struct llmsim_trace_writer *writer, char *p,
+                          const struct llmsim_request *request, const struct llmsim_source *source)
+{
+    bool is_json = writer->format->is_json;
+    struct llmsim_prefix prefix = {0};
+    if (has_prefix(request, source))
+        source->prefix(source->self, request->prefix, &prefix);
+    if (is_json)
+        *p++ = '[';
+    for (size_t i = 0; i < prefix.n_blocks; i++) {
+        if (i > 0)
+            p = stpcpy(p, is_json ? ", " : " ");
+        p = begin_part(writer, llmsim_put_u64(p, prefix.blocks[i]));
+    }
+    if (is_json)
+        *p++ = ']';
+    return p;
+}
+
 static char *put_field(struct llmsim_trace_writer *writer, char *p,
                        const struct llmsim_trace_column *column,
                        const struct llmsim_request *request, const struct llmsim_source *source)
@@ -157,8 +195,8 @@ static char *put_field(struct llmsim_trace_writer *writer, char *p,
         return p + 1;
     case LLMSIM_COLUMN_IGNORED:
         return stpcpy(p, column->fill);
-    case LLMSIM_COLUMN_HASH_IDS: /* never written */
-        break;
+    case LLMSIM_COLUMN_HASH_IDS:
+        return put_hash_ids(writer, p, request, source);
     }
     return p;
 }
@@ -177,23 +215,23 @@ static bool is_written(const struct llmsim_trace_column *column,
     case LLMSIM_COLUMN_CLASS:
         return options->with_classes || column->fill != NULL;
     case LLMSIM_COLUMN_HASH_IDS:
-        return false; /* a request does not have them */
+        return options->with_prefixes;
     default:
         return true;
     }
 }
 
 /* As Python's json.dumps and Mooncake's own files have it: {"timestamp": 0, "input_length": 1} */
-static void set_prefixes(struct llmsim_trace_writer *writer)
+static void set_leads(struct llmsim_trace_writer *writer)
 {
     for (size_t i = 0; i < writer->n_columns; i++) {
-        struct prefix *prefix = &writer->prefixes[i];
+        struct lead *lead = &writer->leads[i];
         int n = writer->format->is_json
-                    ? snprintf(prefix->text, PREFIX_ROOM, "%s\"%s\": ", i > 0 ? ", " : "{",
+                    ? snprintf(lead->text, LEAD_ROOM, "%s\"%s\": ", i > 0 ? ", " : "{",
                                writer->columns[i].name)
-                    : snprintf(prefix->text, PREFIX_ROOM, "%s", i > 0 ? "," : "");
-        assert(n >= 0 && n < PREFIX_ROOM);
-        prefix->length = (size_t)n;
+                    : snprintf(lead->text, LEAD_ROOM, "%s", i > 0 ? "," : "");
+        assert(n >= 0 && n < LEAD_ROOM);
+        lead->length = (size_t)n;
     }
 }
 
@@ -206,6 +244,14 @@ static void put_header(struct llmsim_trace_writer *writer)
         llmsim_output_text(&writer->out, writer->columns[i].name);
     }
     llmsim_output_text(&writer->out, "\n");
+}
+
+static bool has_column(const struct llmsim_trace_writer *writer, enum llmsim_column_kind kind)
+{
+    for (size_t i = 0; i < writer->n_columns; i++)
+        if (writer->columns[i].kind == kind)
+            return true;
+    return false;
 }
 
 enum llmsim_status llmsim_trace_writer_open(const char *path,
@@ -228,15 +274,51 @@ enum llmsim_status llmsim_trace_writer_open(const char *path,
     for (const struct llmsim_trace_column *c = format->columns; c->name != NULL; c++)
         if (is_written(c, options))
             w->columns[w->n_columns++] = *c;
+    w->with_prefixes = has_column(w, LLMSIM_COLUMN_HASH_IDS);
     status = llmsim_output_open(&w->out, path,
                                 options->zstd ? LLMSIM_COMPRESS_ZSTD : LLMSIM_COMPRESS_NONE, err);
     if (status != LLMSIM_OK) {
         free(w);
         return status;
     }
-    set_prefixes(w);
+    set_leads(w);
     put_header(w);
     *writer = w;
+    return LLMSIM_OK;
+}
+
+/* A JSON object without hash ids has no key for them; an empty array says that the prompt is empty.
+ */
+static bool is_absent(const struct llmsim_trace_writer *writer,
+                      const struct llmsim_trace_column *column,
+                      const struct llmsim_request *request, const struct llmsim_source *source)
+{
+    return column->kind == LLMSIM_COLUMN_HASH_IDS && writer->format->is_json &&
+           request->prompt_tokens > 0 && !has_prefix(request, source);
+}
+
+static enum llmsim_status put_row(struct llmsim_trace_writer *writer,
+                                  const struct llmsim_request *request,
+                                  const struct llmsim_source *source, struct llmsim_error *err)
+{
+    char *p = writer->part = llmsim_output_room(&writer->out, ROW_ROOM);
+    writer->row_bytes = 0;
+    for (size_t c = 0; c < writer->n_columns; c++) {
+        if (is_absent(writer, &writer->columns[c], request, source))
+            continue;
+        memcpy(p, writer->leads[c].text, LEAD_ROOM);
+        p += writer->leads[c].length;
+        p = put_field(writer, p, &writer->columns[c], request, source);
+    }
+    if (writer->format->is_json)
+        *p++ = '}';
+    if (writer->row_bytes + (size_t)(p - writer->part) > LLMSIM_MAX_ROW_BYTES)
+        return llmsim_fail(err, LLMSIM_RUN_FAILED,
+                           "row %llu is too long with its hash ids; expected at most %u bytes",
+                           (unsigned long long)writer->n_rows, LLMSIM_MAX_ROW_BYTES);
+    *p++ = '\n';
+    llmsim_output_advance(&writer->out, p);
+    writer->n_rows++;
     return LLMSIM_OK;
 }
 
@@ -247,30 +329,15 @@ enum llmsim_status llmsim_trace_writer_add(struct llmsim_trace_writer *writer,
 {
     bool failed_here = writer->format->no_output_is_failed;
     for (size_t i = 0; i < n; i++) {
-        char *p = llmsim_output_room(&writer->out, ROW_ROOM);
-        for (size_t c = 0; c < writer->n_columns; c++) {
-            memcpy(p, writer->prefixes[c].text, PREFIX_ROOM);
-            p += writer->prefixes[c].length;
-            p = put_field(writer, p, &writer->columns[c], &requests[i], source);
-        }
-        if (writer->format->is_json)
-            *p++ = '}';
-        *p++ = '\n';
-        llmsim_output_advance(&writer->out, p);
-        writer->n_rows++;
+        enum llmsim_status status = put_row(writer, &requests[i], source, err);
+        if (status != LLMSIM_OK)
+            return status;
         bool reads_failed = failed_here && requests[i].output_tokens == 0;
         writer->failed_lost += requests[i].is_failed && !reads_failed;
         writer->failed_made += reads_failed && !requests[i].is_failed;
+        writer->prefixes_lost += !writer->with_prefixes && has_prefix(&requests[i], source);
     }
     return llmsim_output_check(&writer->out, err);
-}
-
-static bool has_column(const struct llmsim_trace_writer *writer, enum llmsim_column_kind kind)
-{
-    for (size_t i = 0; i < writer->n_columns; i++)
-        if (writer->columns[i].kind == kind)
-            return true;
-    return false;
 }
 
 void llmsim_trace_writer_get_status(const struct llmsim_trace_writer *writer,
@@ -281,6 +348,8 @@ void llmsim_trace_writer_get_status(const struct llmsim_trace_writer *writer,
         .has_priorities = has_column(writer, LLMSIM_COLUMN_PRIORITY),
         .has_deadlines = has_column(writer, LLMSIM_COLUMN_DEADLINE),
         .has_classes = has_column(writer, LLMSIM_COLUMN_CLASS),
+        .has_prefixes = writer->with_prefixes,
+        .prefixes_lost = writer->prefixes_lost,
         .failed_lost = writer->failed_lost,
         .failed_made = writer->failed_made,
     };

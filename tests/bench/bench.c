@@ -113,7 +113,7 @@ static enum llmsim_status replay_array(const struct bench *b, const char *engine
                                        const struct llmsim_sink *sinks, size_t n_sinks,
                                        struct sample *s, struct llmsim_error *err)
 {
-    struct llmsim_array_cursor cursor = {b->requests, b->n_requests, 0};
+    struct llmsim_array_cursor cursor = {.requests = b->requests, .n = b->n_requests};
     struct llmsim_source source = llmsim_source_from_array(&cursor);
     struct llmsim_replay_config config = b->config;
     config.engine = engine;

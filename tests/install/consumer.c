@@ -48,7 +48,7 @@ static enum llmsim_status run(const char *model_name, const char *gpu_name,
         requests[i].output_tokens = tokens[i][1];
         requests[i].deadline_ns = LLMSIM_NO_DEADLINE;
     }
-    struct llmsim_array_cursor cursor = {requests, 3, 0};
+    struct llmsim_array_cursor cursor = {requests, 3, 0, NULL};
     struct llmsim_source source = llmsim_source_from_array(&cursor);
     struct llmsim_sink_ops ops = {"print", NULL, NULL, NULL, print_request, NULL};
     struct llmsim_sink sink = {&ops, NULL};

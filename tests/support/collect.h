@@ -132,7 +132,7 @@ static inline enum llmsim_status collect_run(const struct llmsim_replay_config *
                                              const struct llmsim_request *requests, size_t n,
                                              struct collected *c, struct llmsim_error *err)
 {
-    struct llmsim_array_cursor cursor = {requests, n, 0};
+    struct llmsim_array_cursor cursor = {.requests = requests, .n = n};
     return collect_source(config, llmsim_source_from_array(&cursor), c, err);
 }
 

@@ -75,7 +75,8 @@ static inline struct llmsim_source case_source(struct random_case *c)
 {
     c->next = 0;
     memset(c->n_references, 0, sizeof c->n_references);
-    return (struct llmsim_source){c, case_read, case_id_text, case_release, NULL};
+    return (struct llmsim_source){
+        .self = c, .read = case_read, .id_text = case_id_text, .release = case_release};
 }
 
 /* Numbers with and without leading zeros, texts, and some of both twice. */

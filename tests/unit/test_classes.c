@@ -22,7 +22,7 @@ static void run(const char *engine, const char *policy, const struct llmsim_requ
                                           .policy = policy,
                                           .max_num_seqs = 8,
                                           .max_num_batched_tokens = 100};
-    struct llmsim_array_cursor cursor = {requests, n, 0};
+    struct llmsim_array_cursor cursor = {.requests = requests, .n = n};
     struct llmsim_source source = llmsim_source_from_array(&cursor);
     struct llmsim_sink sinks[] = {{&llmsim_summary_sink_ops, summary},
                                   {&llmsim_classes_sink_ops, classes}};

@@ -487,7 +487,7 @@ Test(trace, an_array_is_a_source)
 {
     struct llmsim_request requests[5] = {
         {.row = 0}, {.row = 1}, {.row = 2}, {.row = 3}, {.row = 4}};
-    struct llmsim_array_cursor cursor = {requests, 5, 0};
+    struct llmsim_array_cursor cursor = {.requests = requests, .n = 5};
     struct llmsim_source source = llmsim_source_from_array(&cursor);
     struct llmsim_request got[3];
     size_t n, length;

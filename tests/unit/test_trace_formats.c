@@ -70,7 +70,7 @@ static const struct fixture fixtures[] = {
       {86399990071000, 1, 0, false}}},
     {"mooncake.jsonl",
      "mooncake",
-     "hash_ids,session",
+     "session",
      4,
      false,
      {{0, 1300, 500, false},
@@ -312,7 +312,7 @@ Test(trace_formats, the_public_mooncake_traces)
         cr_expect(prompt == cases[i].prompt && output == cases[i].output);
         cr_expect(request.arrival_ns == cases[i].last_ns);
         cr_expect_str_eq(status.sha256, cases[i].sha256);
-        cr_expect_str_eq(status.unused_columns, "hash_ids");
+        cr_expect_str_eq(status.unused_columns, "");
         llmsim_trace_close(trace);
     }
 }
