@@ -6,6 +6,16 @@
 # A file that is there with the right checksum is left alone. Exit status: 0 all are there, 1 one
 # could not be had or differs.
 set -u
+case ${1:-} in
+-h | --help)
+    sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
+    exit 0
+    ;;
+-*)
+    echo "fetch_traces.sh: unknown option $1; see fetch_traces.sh --help" >&2
+    exit 2
+    ;;
+esac
 here=$(cd "$(dirname "$0")/.." && pwd)
 dir=${1:-$here/traces/public}
 

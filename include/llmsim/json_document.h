@@ -29,12 +29,16 @@ LLMSIM_API void llmsim_json_document_fini(struct llmsim_json_document *document)
  * `name` and `text` are copied; bytes of the text that are not UTF-8 become U+FFFD. */
 LLMSIM_API void llmsim_json_add_number(struct llmsim_json_document *document, struct cJSON *parent,
                                        const char *name, double value);
+LLMSIM_API void llmsim_json_add_bool(struct llmsim_json_document *document, struct cJSON *parent,
+                                     const char *name, bool value);
 LLMSIM_API void llmsim_json_add_string(struct llmsim_json_document *document, struct cJSON *parent,
                                        const char *name, const char *text);
 LLMSIM_API struct cJSON *llmsim_json_add_object(struct llmsim_json_document *document,
                                                 struct cJSON *parent, const char *name);
 LLMSIM_API struct cJSON *llmsim_json_add_array(struct llmsim_json_document *document,
                                                struct cJSON *parent, const char *name);
+/* Has this object a member of this name? */
+LLMSIM_API bool llmsim_json_has(const struct cJSON *object, const char *name);
 /* Add an element to what add_array returned. */
 LLMSIM_API void llmsim_json_append_number(struct llmsim_json_document *document,
                                           struct cJSON *array, double value);

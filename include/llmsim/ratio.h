@@ -15,8 +15,8 @@ struct llmsim_ratio {
     uint64_t numerator;
     uint64_t denominator;
 };
-/* "0.5", "2", "1.25": up to 9 digits before and after the point. LLMSIM_USAGE if it is not that or
- * is 0. */
+/* "0.5", "2", "1.25", ".3": up to 9 digits before and after the point. LLMSIM_USAGE if it is not
+ * that or is 0. */
 LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
 llmsim_ratio_parse(const char *text, struct llmsim_ratio *ratio, struct llmsim_error *err);
 

@@ -43,6 +43,14 @@ struct llmsim_slo {
     int64_t e2e_ns;
 };
 
+/* A setting of the program, beside those of the configuration. */
+struct llmsim_setting {
+    const char *name; /* as an option: "gpu-memory-utilization" */
+    enum { LLMSIM_SETTING_NUMBER, LLMSIM_SETTING_TEXT, LLMSIM_SETTING_FLAG } kind;
+    double number;    /* of a flag 0 or 1 */
+    const char *text; /* of a text */
+};
+
 /* What summary.json says of the run beside its numbers. All borrowed until the results are closed;
  * `trace` may be NULL (a source that is no file). */
 struct llmsim_run_description {
@@ -55,6 +63,9 @@ struct llmsim_run_description {
     uint64_t limit;
     const char *on_bad_row;
     struct llmsim_slo slo;
+    /* They go among the settings, with '_' for '-', but for names that the configuration has. */
+    const struct llmsim_setting *settings;
+    size_t n_settings;
 };
 
 /* The requests of one class of the trace; times in ns. */

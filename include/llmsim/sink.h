@@ -123,11 +123,15 @@ static inline int64_t llmsim_result_tpot_ns(const struct llmsim_result *r)
     return (r->end_ns - r->first_token_ns + gaps / 2) / gaps;
 }
 
-/* E2E over unloaded E2E in millionths, halves up; 1 where a request takes no time at all. */
+/* There is none for a request that would take no time at all. */
+static inline bool llmsim_result_has_slowdown(const struct llmsim_result *r)
+{
+    return r->unloaded_ns > 0;
+}
+
+/* E2E over unloaded E2E in millionths, halves up. */
 static inline uint64_t llmsim_result_slowdown_millionths(const struct llmsim_result *r)
 {
-    if (r->unloaded_ns <= 0)
-        return 1000000;
     return (uint64_t)((double)llmsim_result_e2e_ns(r) / (double)r->unloaded_ns * 1e6 + 0.5);
 }
 
@@ -163,6 +167,10 @@ struct llmsim_run_view {
      * every token's time (llmsim_result.token_ns). */
     uint64_t (*oldest_decode_step)(const void *engine);
     const struct llmsim_source *source; /* where the run's requests come from */
+    /* A sink that writes millions of rows in one call asks every so often, with the simulated time
+     * that it is at: LLMSIM_INTERRUPTED says that the run is to end. */
+    enum llmsim_status (*look)(void *run, int64_t now_ns);
+    void *run;
 };
 
 struct llmsim_totals {

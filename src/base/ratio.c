@@ -18,7 +18,7 @@ enum llmsim_status llmsim_ratio_parse(const char *text, struct llmsim_ratio *rat
 {
     uint64_t value = 0, scale = 1, unused = 1;
     const char *p = text;
-    bool good = read_digits(&p, &value, &unused);
+    bool good = *p == '.' || read_digits(&p, &value, &unused);
     if (good && *p == '.') {
         p++;
         good = read_digits(&p, &value, &scale);

@@ -42,6 +42,10 @@ struct cli_option {
     bool required;
     bool allows_zero; /* CLI_DOUBLE only */
     bool is_alias;    /* same target as the row before it, not shown in the help */
+    /* summary.json does not have it among the settings: it says it elsewhere, or no number depends
+     * on it. */
+    bool is_no_setting;
+    const char *goes_with; /* "kv-cache=paged": given without that, it would change nothing */
 };
 #define CLI_OPTION_END                                                                             \
     {                                                                                              \
@@ -69,6 +73,10 @@ LLMSIM_MUST_CHECK enum llmsim_status cli_parse(const struct cli_command *command
                                                char **argv, void *values, const char **operands,
                                                size_t *n_operands, bool *wants_help,
                                                struct llmsim_error *err);
+/* The values of a table's options, for summary.json, without those that are not given or change
+ * nothing; how many. */
+size_t cli_list_settings(const struct cli_option *table, const void *values,
+                         struct llmsim_setting settings[static CLI_MAX_OPTIONS]);
 void cli_print_help(const struct cli_command *command, FILE *f);
 
 /* Print a document, and fini it. */
@@ -89,6 +97,7 @@ struct cli_catalogue_options {
     {.name = "model",                                                                              \
      .argument = "M",                                                                              \
      .kind = CLI_STRING,                                                                           \
+     .is_no_setting = true,                                                                        \
      .required = true,                                                                             \
      .help = "model, a name in model.json (or its part after the '/')",                            \
      .offset = offsetof(type, member.model)},                                                      \
@@ -100,6 +109,7 @@ struct cli_catalogue_options {
         {.name = "gpu",                                                                            \
          .argument = "G",                                                                          \
          .kind = CLI_STRING,                                                                       \
+         .is_no_setting = true,                                                                    \
          .required = true,                                                                         \
          .help = "GPU, a name or alias in gpu.json, or a word of its name",                        \
          .offset = offsetof(type, member.gpu)},                                                    \
@@ -111,10 +121,11 @@ struct cli_catalogue_options {
         {.name = "ptps",                                                                           \
          .argument = "TOKENS/S",                                                                   \
          .kind = CLI_DOUBLE,                                                                       \
+         .is_no_setting = true,                                                                    \
          .help = "prompt tokens per second, in place of the entry in ptps.json",                   \
          .offset = offsetof(type, member.ptps)},                                                   \
     {                                                                                              \
-        .name = "data", .argument = "DIR", .kind = CLI_STRING,                                     \
+        .name = "data", .argument = "DIR", .kind = CLI_STRING, .is_no_setting = true,              \
         .help = "directory of the catalogues (else $LLMSIM_DATA, else the installed one)",         \
         .offset = offsetof(type, member.data_dir)                                                  \
     }
@@ -133,6 +144,7 @@ struct cli_trace_options {
     {.name = "format",                                                                             \
      .argument = "NAME",                                                                           \
      .kind = CLI_CHOICE,                                                                           \
+     .is_no_setting = true,                                                                        \
      .choice = llmsim_trace_format_choice,                                                         \
      .help = "trace format, where it is not to be found from the header",                          \
      .offset = offsetof(type, member.format)},                                                     \

@@ -116,10 +116,14 @@ static void print_summary(FILE *f, const struct llmsim_results *results, struct 
     const struct llmsim_totals *t = &s->totals;
     (void)fprintf(f, "rows           %llu in the trace (%s):",
                   (unsigned long long)(trace->rows + trace->rejected), trace->format);
-    for (size_t i = 0; i < LLMSIM_N_OUTCOMES; i++)
-        if (s->outcomes[i] > 0)
-            (void)fprintf(f, " %llu %s", (unsigned long long)s->outcomes[i],
-                          llmsim_outcome_name((enum llmsim_outcome)i));
+    const char *comma = "";
+    for (size_t i = 0; i < LLMSIM_N_OUTCOMES; i++) {
+        if (s->outcomes[i] == 0)
+            continue;
+        (void)fprintf(f, "%s %llu %s", comma, (unsigned long long)s->outcomes[i],
+                      llmsim_outcome_name((enum llmsim_outcome)i));
+        comma = ",";
+    }
     (void)fprintf(f, "\ntokens         %llu prompt, %llu output\n",
                   (unsigned long long)t->prompt_tokens, (unsigned long long)t->output_tokens);
     (void)fprintf(f, "makespan       %.3f s, %llu steps\n", llmsim_totals_makespan_s(t),
@@ -240,6 +244,9 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
         status = open_trace(v, path, &results, &trace, err);
     if (status == LLMSIM_OK)
         status = check_settings(v, trace, err);
+    char warning[512];
+    if (status == LLMSIM_OK && replay_setup_warning(&setup, warning, sizeof warning))
+        (void)fprintf(stderr, "llmsim: warning: %s\n", warning);
     setup.description.trace = trace;
     /* From before the first temporary file to after the last: a signal that comes when the results
      * get their names comes too late. */

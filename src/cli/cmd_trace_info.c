@@ -6,7 +6,6 @@
 
 /* Lines of the table of classes. */
 #define MOST_CLASSES 20u
-#define NS_PER_MINUTE (60 * LLMSIM_NS_PER_S)
 
 struct values {
     struct cli_trace_options trace;
@@ -18,12 +17,30 @@ struct info {
     struct llmsim_trace_status status;
     int64_t first_ns, last_ns;
     double gap_mean_ns, gap_square_sum; /* Welford's running variance */
-    int64_t minute;                     /* the one under way, from the first arrival */
-    uint64_t n_in_minute, busiest_minute;
+    /* Arrivals in each of the last 60 seconds, the last of which is number `second` from the first
+     * arrival on; their sum; the largest sum so far. */
+    uint64_t n_in_second[60], n_in_minute, busiest_minute;
+    int64_t second;
     struct llmsim_stat prompt, output;
     struct llmsim_source source;
     uint64_t n_of_class[LLMSIM_MAX_CLASSES + 1]; /* by class_id; 0: without one */
 };
+
+/* The busiest minute is any 60 seconds on end, not one of those that a clock begins. */
+static void count_in_minute(struct info *info, int64_t since_first_ns)
+{
+    int64_t second = since_first_ns / LLMSIM_NS_PER_S;
+    int64_t n_new = second - info->second;
+    for (int64_t i = 1; i <= (n_new < 60 ? n_new : 60); i++) {
+        uint64_t *oldest = &info->n_in_second[(info->second + i) % 60];
+        info->n_in_minute -= *oldest;
+        *oldest = 0;
+    }
+    info->second = second;
+    info->n_in_second[second % 60]++;
+    if (++info->n_in_minute > info->busiest_minute)
+        info->busiest_minute = info->n_in_minute;
+}
 
 static void add_arrival(struct info *info, int64_t arrival_ns)
 {
@@ -36,11 +53,7 @@ static void add_arrival(struct info *info, int64_t arrival_ns)
         info->gap_mean_ns += delta / (double)n_before;
         info->gap_square_sum += delta * (gap - info->gap_mean_ns);
     }
-    int64_t minute = (arrival_ns - info->first_ns) / NS_PER_MINUTE;
-    info->n_in_minute = minute == info->minute ? info->n_in_minute + 1 : 1;
-    info->minute = minute;
-    if (info->n_in_minute > info->busiest_minute)
-        info->busiest_minute = info->n_in_minute;
+    count_in_minute(info, arrival_ns - info->first_ns);
     info->last_ns = arrival_ns;
 }
 
@@ -76,6 +89,14 @@ static double span_s(const struct info *info)
 static double mean_rate(const struct info *info)
 {
     return info->gap_mean_ns > 0 ? 1e9 / info->gap_mean_ns : 0;
+}
+
+/* A trace of less than a minute has no busiest one: it is the whole. */
+static double busiest_rate(const struct info *info)
+{
+    return info->last_ns - info->first_ns < 60 * LLMSIM_NS_PER_S
+               ? mean_rate(info)
+               : (double)info->busiest_minute / 60;
 }
 
 static double gap_cv(const struct info *info)
@@ -138,7 +159,7 @@ static enum llmsim_status print_text(struct info *info, struct llmsim_error *err
     (void)printf("arrivals       %.9f s to %.9f s: %.3f s\n", (double)info->first_ns / 1e9,
                  (double)info->last_ns / 1e9, span_s(info));
     (void)printf("rate           %.4f requests/s; %.4f in the busiest minute\n", mean_rate(info),
-                 (double)info->busiest_minute / 60);
+                 busiest_rate(info));
     (void)printf("gaps           coefficient of variation %.3f\n\n", gap_cv(info));
     (void)printf("%-14s %12s %10s", "", "total", "mean");
     for (size_t i = 0; i < N_PERCENTILES; i++)
@@ -190,8 +211,7 @@ static enum llmsim_status print_json(struct info *info, struct llmsim_error *err
     llmsim_json_add_number(&json, json.root, "last_arrival_s", (double)info->last_ns / 1e9);
     llmsim_json_add_number(&json, json.root, "span_s", span_s(info));
     llmsim_json_add_number(&json, json.root, "mean_rate_per_s", mean_rate(info));
-    llmsim_json_add_number(&json, json.root, "busiest_minute_rate_per_s",
-                           (double)info->busiest_minute / 60);
+    llmsim_json_add_number(&json, json.root, "busiest_minute_rate_per_s", busiest_rate(info));
     llmsim_json_add_number(&json, json.root, "gap_cv", gap_cv(info));
     add_tokens(&json, "prompt_tokens", &info->prompt);
     add_tokens(&json, "output_tokens", &info->output);

@@ -92,6 +92,29 @@ static size_t list_group(const char *group, char names[static 128])
     return n;
 }
 
+/* The commands that begin with the word `group`; whether there are any. */
+static bool print_group(const char *group)
+{
+    size_t length = strlen(group);
+    bool any = false;
+    for (size_t i = 0; i < N_COMMANDS; i++) {
+        if (strncmp(commands[i]->name, group, length) != 0 || commands[i]->name[length] != ' ')
+            continue;
+        if (!any)
+            (void)printf("usage: llmsim %s SUBCOMMAND [arguments]\n\nsubcommands:\n", group);
+        any = true;
+        (void)printf("  %-16s %s\n", commands[i]->name + length + 1, commands[i]->help);
+    }
+    if (any)
+        (void)printf("\n`llmsim %s SUBCOMMAND --help` says more.\n", group);
+    return any;
+}
+
+static bool is_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
 static enum llmsim_status fail_unknown_command(int argc, char **argv, struct llmsim_error *err)
 {
     char typed[128], members[128];
@@ -138,7 +161,9 @@ int main(int argc, char **argv)
         (void)printf("llmsim %s\n", LLMSIM_VERSION);
         return report(flush_stdout(LLMSIM_OK, &err), &err);
     }
-    if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)) {
+    if (argc >= 3 && is_help(argv[2]) && print_group(argv[1]))
+        return report(flush_stdout(LLMSIM_OK, &err), &err);
+    if (argc >= 2 && (is_help(argv[1]) || strcmp(argv[1], "help") == 0)) {
         print_commands(stdout);
         return report(flush_stdout(LLMSIM_OK, &err), &err);
     }

@@ -174,6 +174,84 @@ static enum llmsim_status check_required(const struct cli_command *command,
     return LLMSIM_OK;
 }
 
+/* Is the option that this one goes with (if any) set as it has to be? */
+static bool has_effect(const struct cli_option *rows, const struct cli_option *option,
+                       const void *values)
+{
+    const char *equals = option->goes_with != NULL ? strchr(option->goes_with, '=') : NULL;
+    if (equals == NULL)
+        return true;
+    size_t length = (size_t)(equals - option->goes_with);
+    for (const struct cli_option *o = rows; o->name != NULL; o++)
+        if (strncmp(o->name, option->goes_with, length) == 0 && o->name[length] == '\0') {
+            const struct cli_choice *choice = (const void *)((const char *)values + o->offset);
+            return strcmp(choice->name, equals + 1) == 0;
+        }
+    return true;
+}
+
+static enum llmsim_status check_effect(const struct cli_option *rows, const bool *seen,
+                                       const void *values, struct llmsim_error *err)
+{
+    for (size_t i = 0; rows[i].name != NULL; i++)
+        if (seen[i] && !has_effect(rows, &rows[i], values))
+            return llmsim_fail(err, LLMSIM_USAGE, "--%s goes with --%.*s %s", rows[i].name,
+                               (int)strcspn(rows[i].goes_with, "="), rows[i].goes_with,
+                               strchr(rows[i].goes_with, '=') + 1);
+    return LLMSIM_OK;
+}
+
+static struct llmsim_setting number_setting(const char *name, double number)
+{
+    return (struct llmsim_setting){name, LLMSIM_SETTING_NUMBER, number, NULL};
+}
+
+/* Returns whether there is a value. */
+static bool get_setting(const struct cli_option *option, const void *values,
+                        struct llmsim_setting *setting)
+{
+    const void *value = (const char *)values + option->offset;
+    const char *text = NULL;
+    switch (option->kind) {
+    case CLI_U64:
+        *setting = number_setting(option->name, (double)*(const uint64_t *)value);
+        return true;
+    case CLI_DOUBLE:
+        *setting = number_setting(option->name, *(const double *)value);
+        return true;
+    case CLI_RATIO: {
+        const struct llmsim_ratio *ratio = value;
+        *setting =
+            number_setting(option->name, (double)ratio->numerator / (double)ratio->denominator);
+        return ratio->denominator != 0;
+    }
+    case CLI_FLAG:
+        *setting = number_setting(option->name, *(const bool *)value);
+        setting->kind = LLMSIM_SETTING_FLAG;
+        return true;
+    case CLI_STRING:
+        text = *(const char *const *)value;
+        break;
+    case CLI_CHOICE:
+        text = ((const struct cli_choice *)value)->name;
+        break;
+    case CLI_TABLE:
+        break;
+    }
+    *setting = (struct llmsim_setting){option->name, LLMSIM_SETTING_TEXT, 0, text};
+    return text != NULL;
+}
+
+size_t cli_list_settings(const struct cli_option *table, const void *values,
+                         struct llmsim_setting settings[static CLI_MAX_OPTIONS])
+{
+    size_t n = 0;
+    for (const struct cli_option *o = table; o->name != NULL && n < CLI_MAX_OPTIONS; o++)
+        if (!o->is_alias && !o->is_no_setting && has_effect(table, o, values))
+            n += get_setting(o, values, &settings[n]);
+    return n;
+}
+
 static enum llmsim_status set_defaults(const struct cli_option *rows, void *values,
                                        struct llmsim_error *err)
 {
@@ -250,7 +328,8 @@ enum llmsim_status cli_parse(const struct cli_command *command, int argc, char *
             return llmsim_fail(err, LLMSIM_USAGE, "%s '': expected %s, not an empty text",
                                command->name, command->operands);
     }
-    return check_required(command, rows, seen, err);
+    status = check_required(command, rows, seen, err);
+    return status == LLMSIM_OK ? check_effect(rows, seen, values, err) : status;
 }
 
 void cli_print_help(const struct cli_command *command, FILE *f)

@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Without --activation-gb: what activations and the runtime take at least. */
+#define ACTIVATION_GB 1.0
+
 /* "ttft=0.5,tpot=0.05": any of ttft, tpot and e2e, in seconds. */
 static enum llmsim_status parse_slo(const char *text, struct llmsim_slo *slo,
                                     struct llmsim_error *err)
@@ -117,7 +120,23 @@ enum llmsim_status replay_setup_init(struct replay_setup *setup, const struct re
         status = parse_slo(s->slo, &setup->description.slo, err);
     if (status == LLMSIM_OK)
         status = set_kv_cache(s, &setup->model, &setup->gpu, config, err);
+    setup->description.settings = setup->listed;
+    setup->description.n_settings = cli_list_settings(replay_settings_options, s, setup->listed);
     return status;
+}
+
+bool replay_setup_warning(const struct replay_setup *setup, char *text, size_t capacity)
+{
+    const struct llmsim_model *model = &setup->model;
+    const struct llmsim_gpu *gpu = &setup->gpu;
+    if (setup->config.num_gpu_blocks > 0 ||
+        model->model_size_GB + ACTIVATION_GB <= gpu->memory_cap_GB)
+        return false;
+    (void)snprintf(text, capacity,
+                   "the weights of %s take %.4g GB and the runtime about %g GB, more than the %.4g "
+                   "GB of %s; without --kv-cache paged the run goes on as if they fitted",
+                   model->name, model->model_size_GB, ACTIVATION_GB, gpu->memory_cap_GB, gpu->name);
+    return true;
 }
 
 const struct cli_option replay_settings_options[] = {
@@ -173,6 +192,7 @@ const struct cli_option replay_settings_options[] = {
      .initial = "16",
      .min = 1,
      .max = LLMSIM_MAX_BLOCK_SIZE,
+     .goes_with = "kv-cache=paged",
      .offset = offsetof(struct replay_settings, block_size)},
     {.name = "num-gpu-blocks",
      .argument = "N",
@@ -186,6 +206,7 @@ const struct cli_option replay_settings_options[] = {
      .help = "paged: share of memory_cap for weights, activations and KV cache",
      .kind = CLI_DOUBLE,
      .initial = "0.9",
+     .goes_with = "kv-cache=paged",
      .offset = offsetof(struct replay_settings, gpu_memory_utilization)},
     {.name = "activation-gb",
      .argument = "GB",
@@ -193,6 +214,7 @@ const struct cli_option replay_settings_options[] = {
      .kind = CLI_DOUBLE,
      .allows_zero = true,
      .initial = "1",
+     .goes_with = "kv-cache=paged",
      .offset = offsetof(struct replay_settings, activation_GB)},
     {.name = "watermark",
      .argument = "X",
@@ -200,11 +222,13 @@ const struct cli_option replay_settings_options[] = {
      .kind = CLI_DOUBLE,
      .allows_zero = true,
      .initial = "0.01",
+     .goes_with = "kv-cache=paged",
      .offset = offsetof(struct replay_settings, watermark)},
     {.name = "slo",
      .argument = "BOUNDS",
      .help = "ttft=S,tpot=S,e2e=S: report goodput and the share of requests within",
      .kind = CLI_STRING,
+     .is_no_setting = true,
      .offset = offsetof(struct replay_settings, slo)},
     CLI_TRACE_OPTIONS(struct replay_settings, trace),
     {.name = "engine",
@@ -213,6 +237,7 @@ const struct cli_option replay_settings_options[] = {
      .kind = CLI_CHOICE,
      .choice = llmsim_engine_choice,
      .initial = "fast",
+     .is_no_setting = true,
      .offset = offsetof(struct replay_settings, engine)},
     CLI_OPTION_END,
 };

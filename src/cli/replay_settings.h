@@ -35,6 +35,7 @@ struct replay_setup {
     struct llmsim_gpu gpu;
     struct llmsim_replay_config config;
     struct llmsim_run_description description; /* its `trace` is the caller's to set */
+    struct llmsim_setting listed[CLI_MAX_OPTIONS];
 };
 
 /* `catalogue` NULL: the one that the settings name. Errors: LLMSIM_USAGE, LLMSIM_CATALOGUE,
@@ -48,5 +49,7 @@ LLMSIM_MUST_CHECK enum llmsim_status replay_setup_init(struct replay_setup *setu
 LLMSIM_MUST_CHECK enum llmsim_status replay_setup_check(const struct replay_settings *settings,
                                                         const struct llmsim_trace_status *trace,
                                                         struct llmsim_error *err);
+/* Is there something about the run that its user would not expect? One line, without its end. */
+bool replay_setup_warning(const struct replay_setup *setup, char *text, size_t capacity);
 
 #endif

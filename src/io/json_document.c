@@ -31,6 +31,17 @@ void llmsim_json_add_number(struct llmsim_json_document *document, cJSON *parent
     (void)note(document, cJSON_AddNumberToObject(parent, name, value));
 }
 
+void llmsim_json_add_bool(struct llmsim_json_document *document, cJSON *parent, const char *name,
+                          bool value)
+{
+    (void)note(document, cJSON_AddBoolToObject(parent, name, value));
+}
+
+bool llmsim_json_has(const cJSON *object, const char *name)
+{
+    return cJSON_GetObjectItemCaseSensitive(object, name) != NULL;
+}
+
 void llmsim_json_add_string(struct llmsim_json_document *document, cJSON *parent, const char *name,
                             const char *text)
 {

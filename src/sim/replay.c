@@ -47,11 +47,32 @@ const char *llmsim_step_kind_name(enum llmsim_step_kind kind)
     return names[kind];
 }
 
+static enum llmsim_status fail_interrupted(struct run *run, double now_s, uint64_t n_ended)
+{
+    return llmsim_fail(run->err, LLMSIM_INTERRUPTED,
+                       "interrupted at simulated time %.3f s: %llu requests had ended and their "
+                       "results are dropped",
+                       now_s, (unsigned long long)n_ended);
+}
+
+/* Within an event, which may write billions of rows before it is over. */
+static enum llmsim_status look_within_event(void *self, int64_t now_ns)
+{
+    struct run *run = self;
+    const struct llmsim_replay_config *config = run->config;
+    run->n_unobserved_tokens = 0;
+    if (config->observe == NULL || config->observe(config->observe_ctx, &run->last))
+        return LLMSIM_OK;
+    return fail_interrupted(run, (double)now_ns / 1e9, run->totals.n_requests);
+}
+
 enum llmsim_status llmsim_run_begin(struct run *run, const struct llmsim_run_view *view)
 {
     enum llmsim_status status = LLMSIM_OK;
     struct llmsim_run_view whole = *view;
     whole.source = &run->source;
+    whole.look = look_within_event;
+    whole.run = run;
     for (size_t i = 0; i < run->n_sinks && status == LLMSIM_OK; i++)
         if (run->sinks[i].ops->begin != NULL)
             status = run->sinks[i].ops->begin(run->sinks[i].self, &whole, run->err);
@@ -183,24 +204,6 @@ static enum llmsim_status end_request(struct run *run, struct llmsim_result *res
     return status;
 }
 
-static enum llmsim_status fail_interrupted(struct run *run, double now_s, uint64_t n_ended)
-{
-    return llmsim_fail(run->err, LLMSIM_INTERRUPTED,
-                       "interrupted at simulated time %.3f s: %llu requests had ended and their "
-                       "results are dropped",
-                       now_s, (unsigned long long)n_ended);
-}
-
-/* Requests that end together may write billions of rows before the event is over. */
-static enum llmsim_status look_between_requests(struct run *run, int64_t now_ns)
-{
-    const struct llmsim_replay_config *config = run->config;
-    run->n_unobserved_tokens = 0;
-    if (config->observe == NULL || config->observe(config->observe_ctx, &run->last))
-        return LLMSIM_OK;
-    return fail_interrupted(run, (double)now_ns / 1e9, run->totals.n_requests);
-}
-
 enum llmsim_status llmsim_run_end_requests(struct run *run, struct llmsim_result *results, size_t n)
 {
     enum llmsim_status status = LLMSIM_OK;
@@ -209,7 +212,7 @@ enum llmsim_status llmsim_run_end_requests(struct run *run, struct llmsim_result
     for (size_t i = 0; i < n && status == LLMSIM_OK; i++) {
         status = end_request(run, &results[i]);
         if (status == LLMSIM_OK && run->n_unobserved_tokens >= TOKENS_BETWEEN_LOOKS)
-            status = look_between_requests(run, results[i].end_ns);
+            status = look_within_event(run, results[i].end_ns);
     }
     return status;
 }

@@ -31,6 +31,7 @@ struct llmsim_results {
     struct llmsim_output files[N_FILES];
     bool is_open[N_FILES];
     struct tokens_sink tokens;
+    struct steps_sink steps;
     struct trace_events_sink trace_events;
     struct classes_sink classes;
     struct llmsim_summary summary;
@@ -190,7 +191,8 @@ static enum llmsim_status open_sinks(struct llmsim_results *r,
         status = open_file(r, FILE_STEPS, NULL, err);
         if (status != LLMSIM_OK)
             return status;
-        add_sink(r, &llmsim_steps_sink_ops, &r->files[FILE_STEPS]);
+        r->steps.out = &r->files[FILE_STEPS];
+        add_sink(r, &llmsim_steps_sink_ops, &r->steps);
     }
     if (options->trace_events_path != NULL) {
         status = open_file(r, FILE_TRACE_EVENTS, options->trace_events_path, err);

@@ -43,7 +43,8 @@ static char *put_rest_of_attribution(char *p, const struct llmsim_result *r)
 }
 
 /* ttft_s of a request without output and tpot_s of one with fewer than two tokens do not exist;
- * their fields are empty, and so are all latencies of a request that was not completed. */
+ * nor has one that takes no time a slowdown: their fields are empty, and so are all latencies of a
+ * request that was not completed. */
 static enum llmsim_status requests_request(void *self, const struct llmsim_result *r,
                                            struct llmsim_error *err)
 {
@@ -82,7 +83,8 @@ static enum llmsim_status requests_request(void *self, const struct llmsim_resul
     *p++ = ',';
     p = llmsim_put_ns(p, r->unloaded_ns);
     *p++ = ',';
-    p = llmsim_put_millionths(p, llmsim_result_slowdown_millionths(r));
+    if (llmsim_result_has_slowdown(r))
+        p = llmsim_put_millionths(p, llmsim_result_slowdown_millionths(r));
     *p++ = ',';
     memcpy(p, queue, TIME_ROOM); /* wait_s is queue_s */
     p = put_rest_of_attribution(p + queue_length, r);

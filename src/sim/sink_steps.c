@@ -7,17 +7,19 @@
 static enum llmsim_status steps_begin(void *self, const struct llmsim_run_view *view,
                                       struct llmsim_error *err)
 {
-    (void)view;
+    struct steps_sink *sink = self;
     (void)err;
-    llmsim_output_text(self, "step_id,start_s,duration_s,kind,prefill_tokens,decode_seqs,"
-                             "context_tokens\n");
+    sink->watch.view = *view;
+    llmsim_output_text(sink->out, "step_id,start_s,duration_s,kind,prefill_tokens,decode_seqs,"
+                                  "context_tokens\n");
     return LLMSIM_OK;
 }
 
 static enum llmsim_status steps_steps(void *self, const struct llmsim_step_run *steps,
                                       struct llmsim_error *err)
 {
-    struct llmsim_output *out = self;
+    struct steps_sink *sink = self;
+    struct llmsim_output *out = sink->out;
     llmsim_time start = steps->start, duration = steps->durations.first;
     uint64_t context_tokens = steps->shape.context_tokens;
     for (uint64_t i = 0; i < steps->n_steps; i++) {
@@ -38,6 +40,9 @@ static enum llmsim_status steps_steps(void *self, const struct llmsim_step_run *
         p = llmsim_put_u64(p, context_tokens);
         *p++ = '\n';
         llmsim_output_advance(out, p);
+        enum llmsim_status status = llmsim_watch_row(&sink->watch, llmsim_time_to_ns(end));
+        if (status != LLMSIM_OK)
+            return status;
         start = end;
         duration += steps->durations.increment;
         context_tokens += steps->shape.decode_seqs;

@@ -53,7 +53,7 @@ static enum llmsim_status tokens_begin(void *self, const struct llmsim_run_view 
 {
     struct tokens_sink *sink = self;
     (void)err;
-    sink->view = *view;
+    sink->watch.view = *view;
     llmsim_output_text(sink->out, "request_id,token_index,time_s,latency_s\n");
     return LLMSIM_OK;
 }
@@ -61,7 +61,7 @@ static enum llmsim_status tokens_begin(void *self, const struct llmsim_run_view 
 /* Room for one more step: forget those that nobody needs, and only then grow. */
 static enum llmsim_status make_room(struct tokens_sink *sink, struct llmsim_error *err)
 {
-    uint64_t oldest = sink->view.oldest_decode_step(sink->view.engine);
+    uint64_t oldest = sink->watch.view.oldest_decode_step(sink->watch.view.engine);
     sink->first = oldest < sink->end ? oldest : sink->end;
     /* At least half free afterwards, so that this is rare. */
     if (sink->end - sink->first <= sink->capacity / 2 && sink->capacity > 0)
@@ -82,7 +82,7 @@ static enum llmsim_status tokens_steps(void *self, const struct llmsim_step_run 
                                        struct llmsim_error *err)
 {
     struct tokens_sink *sink = self;
-    if (steps->shape.decode_seqs == 0 || sink->view.oldest_decode_step == NULL)
+    if (steps->shape.decode_seqs == 0 || sink->watch.view.oldest_decode_step == NULL)
         return LLMSIM_OK;
     llmsim_time time = steps->start, duration = steps->durations.first;
     for (uint64_t i = 0; i < steps->n_steps; i++) {
@@ -99,14 +99,17 @@ static enum llmsim_status tokens_steps(void *self, const struct llmsim_step_run 
         text->length =
             (uint32_t)(put_times(text->text, end_ns, end_ns - sink->previous_end_ns) - text->text);
         sink->previous_end_ns = end_ns;
+        enum llmsim_status status = llmsim_watch_row(&sink->watch, end_ns);
+        if (status != LLMSIM_OK)
+            return status;
     }
     return LLMSIM_OK;
 }
 
 /* Rows of a segment's tokens 2 and on (the first of them is row `index` of the request), which came
  * at the ends of the decode steps after `step` and share their texts with the rest of the batch. */
-static void put_shared_rows(struct tokens_sink *sink, const struct llmsim_result *r, uint32_t index,
-                            uint64_t step, uint32_t n_rows)
+static enum llmsim_status put_shared_rows(struct tokens_sink *sink, const struct llmsim_result *r,
+                                          uint32_t index, uint64_t step, uint32_t n_rows)
 {
     char prefix[MAX_ID_TEXT + 1];
     memcpy(prefix, r->id, r->id_length);
@@ -123,12 +126,16 @@ static void put_shared_rows(struct tokens_sink *sink, const struct llmsim_result
         p = llmsim_put_u64(p + prefix_length, index + i);
         memcpy(p, text->text, TEXT_ROOM);
         llmsim_output_advance(sink->out, p + text->length);
+        enum llmsim_status status = llmsim_watch_row(&sink->watch, text->end_ns);
+        if (status != LLMSIM_OK)
+            return status;
     }
+    return LLMSIM_OK;
 }
 
 /* The rows of a segment, of which the first is row `index` of the request. */
-static void put_segment(struct tokens_sink *sink, const struct llmsim_result *r, uint32_t index,
-                        const struct llmsim_token_segment *segment)
+static enum llmsim_status put_segment(struct tokens_sink *sink, const struct llmsim_result *r,
+                                      uint32_t index, const struct llmsim_token_segment *segment)
 {
     char *p = llmsim_output_room(sink->out, (size_t)2 * ROW_ROOM);
     p = put_row(p, r, index, segment->first_token_ns,
@@ -138,8 +145,10 @@ static void put_segment(struct tokens_sink *sink, const struct llmsim_result *r,
         p = put_row(p, r, index + 1, end_ns, end_ns - segment->first_token_ns);
     }
     llmsim_output_advance(sink->out, p);
-    if (segment->n_tokens > 2)
-        put_shared_rows(sink, r, index + 2, segment->first_decode_step + 1, segment->n_tokens - 2);
+    if (segment->n_tokens <= 2)
+        return LLMSIM_OK;
+    return put_shared_rows(sink, r, index + 2, segment->first_decode_step + 1,
+                           segment->n_tokens - 2);
 }
 
 static enum llmsim_status tokens_tokens(void *self, const struct llmsim_result *r,
@@ -147,16 +156,21 @@ static enum llmsim_status tokens_tokens(void *self, const struct llmsim_result *
 {
     struct tokens_sink *sink = self;
     uint32_t index = 0;
-    for (size_t i = 0; r->token_ns == NULL && i < r->n_segments; i++) {
-        put_segment(sink, r, index, &r->segments[i]);
+    enum llmsim_status status = LLMSIM_OK;
+    for (size_t i = 0; r->token_ns == NULL && i < r->n_segments && status == LLMSIM_OK; i++) {
+        status = put_segment(sink, r, index, &r->segments[i]);
         index += r->segments[i].n_tokens;
     }
-    for (; r->token_ns != NULL && index < r->request.output_tokens; index++) {
+    for (; status == LLMSIM_OK && r->token_ns != NULL && index < r->request.output_tokens;
+         index++) {
         int64_t before_ns = index == 0 ? r->request.arrival_ns : r->token_ns[index - 1];
         char *p = llmsim_output_room(sink->out, ROW_ROOM);
         p = put_row(p, r, index, r->token_ns[index], r->token_ns[index] - before_ns);
         llmsim_output_advance(sink->out, p);
+        status = llmsim_watch_row(&sink->watch, r->token_ns[index]);
     }
+    if (status != LLMSIM_OK)
+        return status;
     return llmsim_output_check(sink->out, err);
 }
 

@@ -6,10 +6,28 @@
 #include "output.h"
 #include "spill.h"
 
+/* A row takes some tens of nanoseconds, as long as nothing waits for the disk. */
+#define LLMSIM_ROWS_BETWEEN_LOOKS (1u << 20)
+
+/* The writing of many rows, which can be interrupted. */
+struct row_watch {
+    struct llmsim_run_view view;
+    uint32_t n_rows; /* since the last look */
+};
+
+/* One more row, of this simulated time. */
+static inline enum llmsim_status llmsim_watch_row(struct row_watch *watch, int64_t now_ns)
+{
+    if (++watch->n_rows < LLMSIM_ROWS_BETWEEN_LOOKS)
+        return LLMSIM_OK;
+    watch->n_rows = 0;
+    return watch->view.look(watch->view.run, now_ns);
+}
+
 /* tokens.csv. Keeps the text of each decode step that a running request may still need. */
 struct tokens_sink {
     struct llmsim_output *out;
-    struct llmsim_run_view view;
+    struct row_watch watch;
     struct step_text *ring; /* of the decode steps from `first` to `end` - 1; capacity is 2^n */
     size_t capacity;
     uint64_t first, end;
@@ -39,7 +57,11 @@ static inline bool llmsim_slo_is_met(const struct llmsim_slo *slo, const struct 
 
 /* requests.csv: self is its struct llmsim_output. */
 extern const struct llmsim_sink_ops llmsim_requests_sink_ops;
-/* steps.csv: self is its struct llmsim_output. */
+/* steps.csv */
+struct steps_sink {
+    struct llmsim_output *out;
+    struct row_watch watch;
+};
 extern const struct llmsim_sink_ops llmsim_steps_sink_ops;
 
 /* Chrome's trace format, see docs/plots.md. */

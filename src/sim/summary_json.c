@@ -1,5 +1,7 @@
 /* summary_json.c: summary.json. Nothing in it depends on the machine, the clock, the engine or
  * where the files lie, so that equal inputs give equal bytes. */
+#include <stdio.h>
+
 #include "llmsim/json_document.h"
 #include "llmsim/version.h"
 #include "sinks.h"
@@ -107,6 +109,29 @@ static void add_classes(struct llmsim_json_document *json, const struct llmsim_s
         add_class(json, object, s, &s->classes[i]);
 }
 
+/* "kv-cache" as kv_cache, unless it is there. */
+static void add_setting(struct llmsim_json_document *json, struct cJSON *settings,
+                        const struct llmsim_setting *setting)
+{
+    char name[64];
+    (void)snprintf(name, sizeof name, "%s", setting->name);
+    for (char *p = name; *p != '\0'; p++)
+        *p = *p == '-' ? '_' : *p;
+    if (llmsim_json_has(settings, name))
+        return;
+    switch (setting->kind) {
+    case LLMSIM_SETTING_NUMBER:
+        llmsim_json_add_number(json, settings, name, setting->number);
+        break;
+    case LLMSIM_SETTING_TEXT:
+        llmsim_json_add_string(json, settings, name, setting->text);
+        break;
+    case LLMSIM_SETTING_FLAG:
+        llmsim_json_add_bool(json, settings, name, setting->number != 0);
+        break;
+    }
+}
+
 static void add_settings(struct llmsim_json_document *json, const struct llmsim_run_description *d)
 {
     const char *policy = d->config->policy;
@@ -132,6 +157,8 @@ static void add_settings(struct llmsim_json_document *json, const struct llmsim_
     llmsim_json_add_number(json, settings, "limit", (double)d->limit);
     llmsim_json_add_string(json, settings, "on_bad_row",
                            d->on_bad_row != NULL ? d->on_bad_row : "stop");
+    for (size_t i = 0; i < d->n_settings; i++)
+        add_setting(json, settings, &d->settings[i]);
 }
 
 static void add_entries(struct llmsim_json_document *json, const struct llmsim_run_description *d)

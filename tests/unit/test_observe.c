@@ -1,7 +1,10 @@
 /* When the observer of a run is called. */
 #include <criterion/criterion.h>
 
+#include <unistd.h>
+
 #include "support/collect.h"
+#include "support/files.h"
 
 struct looks {
     uint64_t n;
@@ -55,4 +58,49 @@ Test(observe, within_an_event_the_last_state_again)
     cr_assert_eq(run_long(1, &looks, NULL), LLMSIM_OK);
     cr_assert_gt(looks.n, 2);
     cr_assert_eq(looks.last_n_ended, 8);
+}
+
+static bool look_until(void *ctx, const struct llmsim_observation *o)
+{
+    uint64_t *n_left = ctx;
+    (void)o;
+    return (*n_left)-- > 1;
+}
+
+/* One request of 3 × 2^20 + 9 tokens: the sink looks after every 2^20 steps, then after every 2^20
+ * rows, and the run looks once when the request is over. At the fifth look no request has ended. */
+Test(observe, within_a_request_that_writes_millions_of_tokens)
+{
+    char *path = temp_file("", 0);
+    char dir[300];
+    (void)snprintf(dir, sizeof dir, "%s.out", path);
+    struct llmsim_request request = {.prompt_tokens = 1, .output_tokens = (3u << 20) + 9};
+    struct llmsim_results_options options = {.dir = dir, .tokens_path = "/dev/null"};
+    static const char *const engines[] = {"fast", "step"};
+    for (int engine = 0; engine < 2; engine++) {
+        struct llmsim_array_cursor cursor = {.requests = &request, .n = 1};
+        struct llmsim_source source = llmsim_source_from_array(&cursor);
+        struct llmsim_error err;
+        uint64_t n_left = engine == 0 ? 5 : 2; /* the step engine gives times, no steps to keep */
+        struct llmsim_replay_config config = {.cost = easy_cost(),
+                                              .engine = engines[engine],
+                                              .max_num_seqs = 8,
+                                              .max_num_batched_tokens = 100,
+                                              .observe = look_until,
+                                              .observe_ctx = &n_left,
+                                              .observe_every = UINT32_MAX};
+        config.cost.decode_any_batch.per_context_token = 0; /* or it would take 1000 years */
+        struct llmsim_run_description description = {.config = &config, .trace_name = "none"};
+        struct llmsim_results *results;
+        size_t n_sinks;
+        cr_assert_eq(llmsim_results_open(&options, &description, &results, &err), LLMSIM_OK, "%s",
+                     err.message);
+        const struct llmsim_sink *sinks = llmsim_results_sinks(results, &n_sinks);
+        cr_expect_eq(llmsim_replay(&config, &source, sinks, n_sinks, &err), LLMSIM_INTERRUPTED);
+        cr_expect(strstr(err.message, ": 0 requests had ended") != NULL, "%s", err.message);
+        cr_expect_eq(n_left, 0, "%s: %d", engines[engine], (int)n_left);
+        llmsim_results_close(results);
+    }
+    cr_assert_eq(rmdir(dir), 0);
+    remove_temp(path);
 }

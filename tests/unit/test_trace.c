@@ -274,6 +274,7 @@ Test(trace, ratios)
     } cases[] = {{"1", {1, 1}},
                  {"0.5", {1, 2}},
                  {"2.50", {5, 2}},
+                 {".3", {3, 10}},
                  {"0.000000001", {1, 1000000000}},
                  {"999999999.999999999", {999999999999999999, 1000000000}}};
     struct llmsim_ratio ratio;
@@ -282,7 +283,7 @@ Test(trace, ratios)
                       ratio.numerator == cases[i].ratio.numerator &&
                       ratio.denominator == cases[i].ratio.denominator,
                   "%s", cases[i].text);
-    static const char *const faults[] = {"",    "0",   "0.0", "-1", "1.",         ".5",
+    static const char *const faults[] = {"",    "0",   "0.0", "-1", "1.",         ".",
                                          "1e3", "nan", "1x",  "1 ", "1234567890", "0.1234567891"};
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
         cr_expect(llmsim_ratio_parse(faults[i], &ratio, NULL) == LLMSIM_USAGE, "%s", faults[i]);
