@@ -7,6 +7,7 @@
 #include "llmsim/cost.h"
 #include "llmsim/generate.h"
 #include "llmsim/json_document.h"
+#include "llmsim/measured.h"
 #include "llmsim/nearest.h"
 #include "llmsim/ratio.h"
 #include "llmsim/replay.h"
@@ -16,6 +17,7 @@
 #include "llmsim/status.h"
 #include "llmsim/time.h"
 #include "llmsim/trace.h"
+#include "llmsim/validate.h"
 #include "llmsim/version.h"
 
 #endif

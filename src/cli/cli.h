@@ -221,6 +221,6 @@ LLMSIM_MUST_CHECK enum llmsim_status cli_open_cost(const struct cli_catalogue_op
                                                    struct llmsim_error *err);
 
 extern const struct cli_command cli_simulate, cli_replay, cli_profile_model, cli_trace_info,
-    cli_trace_convert, cli_trace_generate;
+    cli_trace_convert, cli_trace_generate, cli_validate;
 
 #endif

@@ -10,7 +10,7 @@
 #include "interrupt.h"
 
 static const struct cli_command *const commands[] = {
-    &cli_replay,        &cli_simulate,       &cli_trace_info,
+    &cli_replay,        &cli_simulate,       &cli_validate,      &cli_trace_info,
     &cli_trace_convert, &cli_trace_generate, &cli_profile_model,
 };
 #define N_COMMANDS (sizeof commands / sizeof *commands)

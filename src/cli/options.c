@@ -85,25 +85,28 @@ static enum llmsim_status set_value(const struct cli_option *option, const char 
     return llmsim_fail(err, LLMSIM_INTERNAL, "option --%s has no kind", option->name);
 }
 
-/* The rows of the command, those of the tables in it included, with CLI_OPTION_END. */
+/* The rows of a table, those of the tables in it included, with CLI_OPTION_END. */
 struct option_list {
     struct cli_option rows[MAX_OPTIONS + 1];
 };
 
-static void list_options(const struct cli_command *command, struct option_list *list)
+static size_t add_options(const struct cli_option *rows, size_t offset, size_t n,
+                          struct option_list *list)
 {
-    size_t n = 0;
-    for (const struct cli_option *o = command->options; o->name != NULL; o++) {
-        const struct cli_option *from = o->kind == CLI_TABLE ? o->table : o;
-        const struct cli_option *end = o + 1;
-        if (o->kind == CLI_TABLE)
-            for (end = from; end->name != NULL; end++)
-                continue;
-        for (; from != end && n < MAX_OPTIONS; from++, n++) {
-            list->rows[n] = *from;
-            list->rows[n].offset += o->kind == CLI_TABLE ? o->offset : 0;
+    for (const struct cli_option *o = rows; o->name != NULL && n < MAX_OPTIONS; o++) {
+        if (o->kind == CLI_TABLE) {
+            n = add_options(o->table, offset + o->offset, n, list);
+            continue;
         }
+        list->rows[n] = *o;
+        list->rows[n++].offset += offset;
     }
+    return n;
+}
+
+static void list_options(const struct cli_option *table, struct option_list *list)
+{
+    size_t n = add_options(table, 0, 0, list);
     list->rows[n] = (struct cli_option)CLI_OPTION_END;
 }
 
@@ -246,8 +249,10 @@ size_t cli_list_settings(const struct cli_option *table, const void *values,
                          struct llmsim_setting settings[static CLI_MAX_OPTIONS])
 {
     size_t n = 0;
-    for (const struct cli_option *o = table; o->name != NULL && n < CLI_MAX_OPTIONS; o++)
-        if (!o->is_alias && !o->is_no_setting && has_effect(table, o, values))
+    struct option_list list;
+    list_options(table, &list);
+    for (const struct cli_option *o = list.rows; o->name != NULL && n < CLI_MAX_OPTIONS; o++)
+        if (!o->is_alias && !o->is_no_setting && has_effect(list.rows, o, values))
             n += get_setting(o, values, &settings[n]);
     return n;
 }
@@ -284,7 +289,7 @@ enum llmsim_status cli_parse(const struct cli_command *command, int argc, char *
     bool seen[MAX_OPTIONS] = {false};
     struct option_list list;
     const struct cli_option *rows = list.rows;
-    list_options(command, &list);
+    list_options(command->options, &list);
     list_long_options(rows, long_options);
 
     *wants_help = false;
@@ -335,7 +340,7 @@ enum llmsim_status cli_parse(const struct cli_command *command, int argc, char *
 void cli_print_help(const struct cli_command *command, FILE *f)
 {
     struct option_list list;
-    list_options(command, &list);
+    list_options(command->options, &list);
     (void)fprintf(f, "usage: llmsim %s", command->name);
     if (command->operands[0] != '\0')
         (void)fprintf(f, " %s", command->operands);

@@ -139,7 +139,7 @@ bool replay_setup_warning(const struct replay_setup *setup, char *text, size_t c
     return true;
 }
 
-const struct cli_option replay_settings_options[] = {
+const struct cli_option replay_server_options[] = {
     CLI_CATALOGUE_OPTIONS(struct replay_settings, catalogue),
     {.name = "policy",
      .argument = "P",
@@ -224,6 +224,11 @@ const struct cli_option replay_settings_options[] = {
      .initial = "0.01",
      .goes_with = "kv-cache=paged",
      .offset = offsetof(struct replay_settings, watermark)},
+    CLI_OPTION_END,
+};
+
+const struct cli_option replay_settings_options[] = {
+    {.name = "", .kind = CLI_TABLE, .table = replay_server_options},
     {.name = "slo",
      .argument = "BOUNDS",
      .help = "ttft=S,tpot=S,e2e=S: report goodput and the share of requests within",

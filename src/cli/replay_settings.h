@@ -19,12 +19,21 @@ struct replay_settings {
     double gpu_memory_utilization, activation_GB, watermark;
 };
 extern const struct cli_option replay_settings_options[];
+/* Of these, the ones about the server, and none about the trace: for a command that has no trace.
+ */
+extern const struct cli_option replay_server_options[];
 
 /* A table's row that puts them among the options of a command; `member` is a struct
  * replay_settings. */
 #define CLI_REPLAY_SETTINGS(type, member)                                                          \
     {                                                                                              \
         .name = "", .kind = CLI_TABLE, .table = replay_settings_options,                           \
+        .offset = offsetof(type, member)                                                           \
+    }
+
+#define CLI_SERVER_SETTINGS(type, member)                                                          \
+    {                                                                                              \
+        .name = "", .kind = CLI_TABLE, .table = replay_server_options,                             \
         .offset = offsetof(type, member)                                                           \
     }
 
