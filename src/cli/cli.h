@@ -182,10 +182,6 @@ const struct llmsim_choice *cli_compress_choice(size_t i);
 
 /* What the options say to the library; on_reject is set where bad rows are skipped. */
 struct llmsim_trace_options cli_reader_options(const struct cli_trace_options *options);
-/* Open a trace as the options say; bad rows are skipped and counted, or end the reading. */
-LLMSIM_MUST_CHECK enum llmsim_status cli_open_trace(const struct cli_trace_options *options,
-                                                    const char *path, struct llmsim_trace **trace,
-                                                    struct llmsim_error *err);
 
 /* How commands that write a trace write it. */
 struct cli_trace_output_options {

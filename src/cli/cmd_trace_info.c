@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "cli.h"
+#include "prefix_share.h"
 
 /* Lines of the table of classes. */
 #define MOST_CLASSES 20u
@@ -22,6 +23,7 @@ struct info {
     uint64_t n_in_second[60], n_in_minute, busiest_minute;
     int64_t second;
     struct llmsim_stat prompt, output;
+    struct prefix_share share;
     struct llmsim_source source;
     uint64_t n_of_class[LLMSIM_MAX_CLASSES + 1]; /* by class_id; 0: without one */
 };
@@ -57,6 +59,19 @@ static void add_arrival(struct info *info, int64_t arrival_ns)
     info->last_ns = arrival_ns;
 }
 
+static enum llmsim_status add_prefix(struct info *info, const struct llmsim_request *request,
+                                     struct llmsim_error *err)
+{
+    struct llmsim_prefix prefix;
+    if (request->prefix == LLMSIM_NO_PREFIX)
+        return LLMSIM_OK;
+    info->source.prefix(info->source.self, request->prefix, &prefix);
+    enum llmsim_status status =
+        prefix_share_add(&info->share, &prefix, request->prompt_tokens, err);
+    info->source.release_prefix(info->source.self, request->prefix);
+    return status;
+}
+
 static enum llmsim_status read_all(struct info *info, struct llmsim_trace *trace,
                                    struct llmsim_error *err)
 {
@@ -67,14 +82,17 @@ static enum llmsim_status read_all(struct info *info, struct llmsim_trace *trace
         enum llmsim_status status = source.read(source.self, requests, 1024, &n, err);
         if (status != LLMSIM_OK)
             return status;
-        for (size_t i = 0; i < n; i++) {
+        for (size_t i = 0; i < n && status == LLMSIM_OK; i++) {
             add_arrival(info, requests[i].arrival_ns);
             llmsim_stat_add(&info->prompt, requests[i].prompt_tokens);
             llmsim_stat_add(&info->output, requests[i].output_tokens);
             info->n_of_class[requests[i].class_id]++;
             if (requests[i].id != LLMSIM_NO_ID)
                 source.release(source.self, requests[i].id);
+            status = add_prefix(info, &requests[i], err);
         }
+        if (status != LLMSIM_OK)
+            return status;
     } while (n > 0);
     llmsim_trace_get_status(trace, &info->status);
     return LLMSIM_OK;
@@ -143,6 +161,23 @@ static void print_classes(const struct info *info)
         (void)printf("%12llu   (none)\n", (unsigned long long)info->n_of_class[0]);
 }
 
+static double shared_share(const struct info *info)
+{
+    double n_tokens = (double)info->prompt.sum;
+    return n_tokens > 0 ? (double)info->share.shared_tokens / n_tokens : 0;
+}
+
+static void print_prefixes(const struct info *info)
+{
+    const struct prefix_share *share = &info->share;
+    (void)printf("\nhash ids       %llu requests, %llu different full blocks of %u tokens\n",
+                 (unsigned long long)share->n_requests, (unsigned long long)share->n_blocks,
+                 share->block_tokens);
+    (void)printf(
+        "shared         %llu prompt tokens, %.2f %%, in blocks that an earlier request had\n",
+        (unsigned long long)share->shared_tokens, 100 * shared_share(info));
+}
+
 static enum llmsim_status print_text(struct info *info, struct llmsim_error *err)
 {
     (void)err;
@@ -169,6 +204,8 @@ static enum llmsim_status print_text(struct info *info, struct llmsim_error *err
     print_tokens("output tokens", &info->output);
     if (info->status.has_classes)
         print_classes(info);
+    if (info->share.n_requests > 0)
+        print_prefixes(info);
     return LLMSIM_OK;
 }
 
@@ -196,6 +233,17 @@ static void add_classes(struct llmsim_json_document *json, const struct info *in
         llmsim_json_add_number(json, object, "", (double)info->n_of_class[0]);
 }
 
+static void add_prefixes(struct llmsim_json_document *json, const struct info *info)
+{
+    const struct prefix_share *share = &info->share;
+    struct cJSON *object = llmsim_json_add_object(json, json->root, "prefixes");
+    llmsim_json_add_number(json, object, "requests", (double)share->n_requests);
+    llmsim_json_add_number(json, object, "block_tokens", (double)share->block_tokens);
+    llmsim_json_add_number(json, object, "different_blocks", (double)share->n_blocks);
+    llmsim_json_add_number(json, object, "shared_prompt_tokens", (double)share->shared_tokens);
+    llmsim_json_add_number(json, object, "shared_prompt_share", shared_share(info));
+}
+
 static enum llmsim_status print_json(struct info *info, struct llmsim_error *err)
 {
     struct llmsim_json_document json;
@@ -217,6 +265,8 @@ static enum llmsim_status print_json(struct info *info, struct llmsim_error *err
     add_tokens(&json, "output_tokens", &info->output);
     if (info->status.has_classes)
         add_classes(&json, info);
+    if (info->share.n_requests > 0)
+        add_prefixes(&json, info);
     return cli_print_json(&json, err);
 }
 
@@ -239,13 +289,15 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
 {
     const struct values *v = values;
     struct llmsim_trace *trace = NULL;
+    struct llmsim_trace_options reader_options = cli_reader_options(&v->trace);
+    reader_options.with_prefixes = true;
     struct info info = {.path = operands[0]};
     (void)n_operands;
     enum llmsim_status status = llmsim_stat_init(&info.prompt, true, err);
     if (status == LLMSIM_OK)
         status = llmsim_stat_init(&info.output, true, err);
     if (status == LLMSIM_OK)
-        status = cli_open_trace(&v->trace, operands[0], &trace, err);
+        status = llmsim_trace_open(operands[0], &reader_options, &trace, err);
     if (status == LLMSIM_OK)
         status = read_all(&info, trace, err);
     if (status == LLMSIM_OK)
@@ -253,6 +305,7 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
     llmsim_trace_close(trace);
     llmsim_stat_fini(&info.prompt);
     llmsim_stat_fini(&info.output);
+    prefix_share_fini(&info.share);
     return status;
 }
 

@@ -43,13 +43,6 @@ struct llmsim_trace_options cli_reader_options(const struct cli_trace_options *o
     };
 }
 
-enum llmsim_status cli_open_trace(const struct cli_trace_options *options, const char *path,
-                                  struct llmsim_trace **trace, struct llmsim_error *err)
-{
-    struct llmsim_trace_options reader_options = cli_reader_options(options);
-    return llmsim_trace_open(path, &reader_options, trace, err);
-}
-
 /* The library does not know of options. */
 static enum llmsim_status fail_without_ptps(enum llmsim_status status, struct llmsim_error *err)
 {

@@ -8,6 +8,8 @@
 #include "support/files.h"
 
 #define MAX_LINES 40
+/* So large that most prompts are of one block, and a hash id fits most rows. */
+#define BLOCK_TOKENS 20000000
 
 struct random {
     uint64_t state;
@@ -177,7 +179,45 @@ static void put_class(struct random *r, struct text *t)
     put(t, below(r, 3) > 0 ? "chat" : PICK(r, texts));
 }
 
-enum column { TIME, PROMPT, OUTPUT, ID, OTHER, PRIORITY, DEADLINE, CLASS, N_COLUMNS };
+static void put_hash_ids(struct random *r, struct text *t)
+{
+    static const char *const one[] = {"0",
+                                      "7",
+                                      "18446744073709551615",
+                                      "18446744073709551616",
+                                      "99999999999999999999",
+                                      "000007",
+                                      " 7",
+                                      "7 ",
+                                      "\t7",
+                                      "\"7\"",
+                                      "\" 7 \"",
+                                      "7\t",
+                                      "-7",
+                                      "+7",
+                                      "7.0",
+                                      "x",
+                                      "[7]",
+                                      "7,",
+                                      "\xff",
+                                      "7\"",
+                                      "",
+                                      "  ",
+                                      "\"\"",
+                                      "7;",
+                                      "0x7"};
+    static const char *const many[] = {"1 2",       "1  2",       "1\t2", "1 2 ",    "\"1 2\"",
+                                       "1 2 3",     "1 -2",       "1 x",  "1, 2",    "1 2 3 4",
+                                       "1 2 3 4 5", "\"1\t2 3\"", "1 1",  "2 1 \x01"};
+    if (below(r, 3) > 0)
+        put(t, "42");
+    else if (below(r, 2) > 0)
+        put(t, PICK(r, one));
+    else
+        put(t, PICK(r, many));
+}
+
+enum column { TIME, PROMPT, OUTPUT, ID, OTHER, PRIORITY, DEADLINE, CLASS, HASH_IDS, N_COLUMNS };
 
 static void put_line(struct random *r, struct text *t, const enum column *columns, size_t n,
                      bool azure, uint64_t ns)
@@ -214,6 +254,9 @@ static void put_line(struct random *r, struct text *t, const enum column *column
         case CLASS:
             put_class(r, t);
             break;
+        case HASH_IDS:
+            put_hash_ids(r, t);
+            break;
         case DEADLINE:
             if (below(r, 4) > 0)
                 put_seconds(r, t, ns + (uint64_t)below(r, 2000000000));
@@ -230,29 +273,36 @@ static void spoil(struct random *r, struct text *t, size_t start)
         t->bytes[start + below(r, (uint32_t)(t->n - start))] = others[below(r, sizeof others)];
 }
 
+static void swap(size_t *order, size_t i, size_t j)
+{
+    size_t kept = order[i];
+    order[i] = order[j];
+    order[j] = kept;
+}
+
 static void make_file(struct random *r, struct text *t)
 {
     static const char *const names[2][N_COLUMNS] = {
         {"arrival_s", "prompt_tokens", "output_tokens", "request_id", "other", "priority",
-         "deadline_s", "class"},
+         "deadline_s", "class", "hash_ids"},
         {"TIMESTAMP", "ContextTokens", "GeneratedTokens", "other1", "other2", "other3", "other4",
-         "other5"}};
+         "other5", "other6"}};
     static const char *const ends[] = {"\n", "\r\n"};
-    enum column columns[N_COLUMNS] = {TIME, PROMPT, OUTPUT, ID, OTHER, PRIORITY, DEADLINE, CLASS};
+    enum column columns[N_COLUMNS] = {TIME,     PROMPT,   OUTPUT, ID,      OTHER,
+                                      PRIORITY, DEADLINE, CLASS,  HASH_IDS};
     bool azure = below(r, 2) > 0;
     for (size_t i = ID; i < N_COLUMNS && azure; i++)
         columns[i] = OTHER;
-    size_t n = 3 + below(r, 6);
+    size_t n = 3 + below(r, N_COLUMNS - 2);
     t->n = 0;
     const char *end = PICK(r, ends);
     size_t order[N_COLUMNS];
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < N_COLUMNS; i++)
         order[i] = i;
-    for (size_t i = n - 1; i > 0 && below(r, 2) > 0; i--) {
-        size_t j = below(r, (uint32_t)i + 1), kept = order[i];
-        order[i] = order[j];
-        order[j] = kept;
-    }
+    for (size_t i = ID; i < n; i++) /* some of those that need not be there */
+        swap(order, i, i + below(r, (uint32_t)(N_COLUMNS - i)));
+    for (size_t i = n - 1; i > 0 && below(r, 2) > 0; i--)
+        swap(order, i, below(r, (uint32_t)i + 1));
     /* One more than n, for rows with a field too many. */
     enum column shuffled[N_COLUMNS + 1];
     for (size_t i = 0; i <= N_COLUMNS; i++)
@@ -301,6 +351,19 @@ static enum llmsim_status log_reject(void *ctx, const struct llmsim_trace_reject
     return LLMSIM_OK;
 }
 
+static void log_prefix(struct log *log, const struct llmsim_source *source,
+                       const struct llmsim_request *request)
+{
+    struct llmsim_prefix prefix;
+    if (request->prefix == LLMSIM_NO_PREFIX)
+        return;
+    source->prefix(source->self, request->prefix, &prefix);
+    for (size_t i = 0; i < prefix.n_blocks; i++)
+        say(log, "%s%" PRIu64, i > 0 ? " " : "hash ids ", prefix.blocks[i]);
+    say(log, " of %" PRIu32 "\n", prefix.block_tokens);
+    source->release_prefix(source->self, request->prefix);
+}
+
 static void read_file_into(const char *path, struct llmsim_trace_options *options, bool skip,
                            size_t capacity, struct log *log)
 {
@@ -330,6 +393,7 @@ static void read_file_into(const char *path, struct llmsim_trace_options *option
                 (int)length, id, requests[i].class_id, name);
             if (requests[i].id != LLMSIM_NO_ID)
                 source.release(source.self, requests[i].id);
+            log_prefix(log, &source, &requests[i]);
         }
     } while (status == LLMSIM_OK && n > 0);
     if (status != LLMSIM_OK)
@@ -359,7 +423,9 @@ Test(trace_paths, both_give_the_same, .timeout = 3600)
         make_file(&r, &text);
         (void)remove(path); /* else ext4 waits for the disk */
         write_file(path, text.bytes, text.n);
-        struct llmsim_trace_options options = {.limit = below(&r, 4) == 0 ? below(&r, 20) : 0};
+        struct llmsim_trace_options options = {.limit = below(&r, 4) == 0 ? below(&r, 20) : 0,
+                                               .with_prefixes = below(&r, 4) > 0,
+                                               .hash_block_tokens = BLOCK_TOKENS};
         if (below(&r, 3) == 0)
             options.rate_scale = (struct llmsim_ratio){1 + below(&r, 9), 1 + below(&r, 9)};
         size_t capacity = 1 + below(&r, MAX_LINES);
