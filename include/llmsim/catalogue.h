@@ -7,6 +7,7 @@
 #define LLMSIM_CATALOGUE_H
 
 #include "llmsim/choice.h"
+#include "llmsim/fitted.h"
 #include "llmsim/status.h"
 
 #ifdef __cplusplus
@@ -61,11 +62,33 @@ LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
 llmsim_catalogue_model(const struct llmsim_catalogue *catalogue, const char *name,
                        struct llmsim_model *model, struct llmsim_error *err);
 
-/* PTPS in tokens/s of a model on a GPU, both by their full names. LLMSIM_CATALOGUE if there is no
- * measurement; the message lists the GPUs that have one for this model. */
+/* PTPS in tokens/s of a model on a GPU, both by their full names, without tensor parallelism.
+ * LLMSIM_CATALOGUE if there is no measurement; the message lists the GPUs that have one for this
+ * model. */
 LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
 llmsim_catalogue_ptps(const struct llmsim_catalogue *catalogue, const char *model, const char *gpu,
                       double *tokens_per_s, struct llmsim_error *err);
+
+/* The fitted coefficients for so many GPUs (1 to 1024), with what else the entry has. Errors as
+ * above. */
+LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
+llmsim_catalogue_fit(const struct llmsim_catalogue *catalogue, const char *model, const char *gpu,
+                     unsigned tensor_parallel_size, struct llmsim_fit *fit,
+                     struct llmsim_error *err);
+
+struct llmsim_fit_key {
+    char model[LLMSIM_MAX_NAME + 1];
+    char gpu[LLMSIM_MAX_NAME + 1];
+    unsigned tensor_parallel_size;
+};
+
+/* Add a fit to DIR/ptps.json, or replace the one of that key; every other model keeps its bytes.
+ * Its names have to be in DIR's other files. With `file` not NULL, the same in that file, which is
+ * made if it is not there, and whose names nobody checks. It is written under a temporary name and
+ * renamed. */
+LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
+llmsim_catalogue_put_fit(const char *data_dir, const char *file, const struct llmsim_fit_key *key,
+                         const struct llmsim_fit *fit, struct llmsim_error *err);
 
 /* Where the shape of a model comes from. */
 struct llmsim_model_source {

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "llmsim/catalogue.h"
+#include "llmsim/fitted.h"
 #include "llmsim/status.h"
 #include "llmsim/time.h"
 
@@ -25,6 +26,7 @@ struct llmsim_step_shape {
     /* Attention of the prompts: the sum of (c + n)^2 - c^2 over chunks of n tokens that c tokens of
      * the same prompt are ahead of; n^2 for a prompt in one piece. */
     uint64_t prefill_sum_sq;
+    uint64_t prefill_context_tokens; /* the sum of those c: KV that the chunks read, but not make */
 };
 
 /* The duration of a decode step: base + context_tokens × per_context_token. */
@@ -45,13 +47,15 @@ struct llmsim_cost_model {
                                 struct llmsim_error *err);
 };
 
+enum { LLMSIM_COST_PTPS, LLMSIM_COST_FITTED }; /* rows of the table */
+
 /* Terminated by a row whose name is NULL. */
 LLMSIM_API extern const struct llmsim_cost_model llmsim_cost_models[];
 
 /* A cost model with its coefficients. A value type: copy it freely. */
 struct llmsim_cost {
     const struct llmsim_cost_model *model;
-    /* Physical coefficients, as given. */
+    /* Physical coefficients of "ptps", as given. */
     double ptps_tokens_per_s;
     double bandwidth_bytes_per_s; /* effective */
     double weight_bytes;          /* S_MW */
@@ -59,6 +63,11 @@ struct llmsim_cost {
     /* The same as integers: all that the engine uses. */
     uint64_t prefill_per_token; /* units of llmsim_time */
     struct llmsim_decode_cost decode_any_batch;
+    /* The coefficients of "fitted", those that are linear as integers, and where they come from. */
+    struct llmsim_fitted fitted;
+    uint64_t per_seq, per_context_token, per_mixed_context_token; /* units of llmsim_time */
+    struct llmsim_profile_range range;
+    char profile_sha256[LLMSIM_SHA256_HEX + 1];
     /* On top of any model: of every step, and of every new token in it (of a prompt, or decoded).
      */
     llmsim_time extra_per_step;
@@ -71,6 +80,15 @@ LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
 llmsim_cost_init_ptps(struct llmsim_cost *cost, const struct llmsim_model *model,
                       const struct llmsim_gpu *gpu, double ptps_tokens_per_s,
                       struct llmsim_error *err);
+
+/* The model with fitted coefficients (name "fitted"). LLMSIM_CATALOGUE as above. */
+LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
+llmsim_cost_init_fitted(struct llmsim_cost *cost, const struct llmsim_fit *fit,
+                        struct llmsim_error *err);
+/* Its formula in floating point: seconds of a step. What the engines use is rounded to their time
+ * term by term. */
+LLMSIM_API double llmsim_cost_fitted_step_s(const struct llmsim_fitted *fitted,
+                                            const struct llmsim_step_shape *shape);
 
 /* How to change a cost model: to tune it, or to put more GPUs to the work. */
 struct llmsim_cost_change {
@@ -137,13 +155,14 @@ LLMSIM_API llmsim_time llmsim_cost_unloaded(const struct llmsim_cost *cost, uint
                                             uint32_t output_tokens);
 
 /* The published closed form L_t = bsz·α·n_t² + (bsz·β + C)·n_t in floating point (formula 4), to
- * set beside the integer sum. Seconds. */
+ * set beside the integer sum. Seconds. With fitted coefficients, C is that of the batch size. */
 struct llmsim_closed_form {
     double alpha; /* s/token² */
     double beta;  /* s/token */
     double c;     /* s */
 };
 LLMSIM_API struct llmsim_closed_form llmsim_cost_closed_form(const struct llmsim_cost *cost,
+                                                             uint32_t batch_size,
                                                              uint32_t prompt_tokens);
 LLMSIM_API double llmsim_closed_form_decode_s(struct llmsim_closed_form form, uint32_t batch_size,
                                               uint32_t n_steps);

@@ -5,6 +5,7 @@
 #include "llmsim/catalogue.h"
 #include "llmsim/choice.h"
 #include "llmsim/cost.h"
+#include "llmsim/fitted.h"
 #include "llmsim/generate.h"
 #include "llmsim/json_document.h"
 #include "llmsim/measured.h"

@@ -85,6 +85,8 @@ struct llmsim_summary {
     struct llmsim_stat ttft, itl, tpot, e2e, queue, slowdown;
     struct llmsim_slo slo;
     uint64_t n_slo_met;
+    struct llmsim_profile_range profile; /* of the cost model */
+    uint64_t n_steps_outside_profile;
     /* By class, in the order in which the trace has them; NULL where it has none. */
     struct llmsim_class_summary *classes;
     size_t n_classes;

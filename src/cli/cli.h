@@ -91,8 +91,10 @@ bool cli_parse_double(const char *text, double *value);
  * `struct cli_catalogue_options c` (or `t`) in the values struct and name it here. */
 struct cli_catalogue_options {
     const char *model, *gpu, *data_dir;
+    struct cli_choice cost;
     double ptps;
 };
+const struct llmsim_choice *cli_cost_choice(size_t i);
 #define CLI_CATALOGUE_OPTIONS(type, member)                                                        \
     {.name = "model",                                                                              \
      .argument = "M",                                                                              \
@@ -124,6 +126,14 @@ struct cli_catalogue_options {
          .is_no_setting = true,                                                                    \
          .help = "prompt tokens per second, in place of the entry in ptps.json",                   \
          .offset = offsetof(type, member.ptps)},                                                   \
+        {.name = "cost",                                                                           \
+         .argument = "NAME",                                                                       \
+         .help = "what a step costs",                                                              \
+         .kind = CLI_CHOICE,                                                                       \
+         .is_no_setting = true,                                                                    \
+         .choice = cli_cost_choice,                                                                \
+         .initial = "auto",                                                                        \
+         .offset = offsetof(type, member.cost)},                                                   \
     {                                                                                              \
         .name = "data", .argument = "DIR", .kind = CLI_STRING, .is_no_setting = true,              \
         .help = "directory of the catalogues (else $LLMSIM_DATA, else the installed one)",         \

@@ -148,6 +148,16 @@ static void print_summary(FILE *f, const struct llmsim_results *results, struct 
         (void)fprintf(f, "%s\n", llmsim_results_path(results, i));
 }
 
+static void warn_outside_profile(const struct llmsim_summary *s)
+{
+    if (s->n_steps_outside_profile > 0)
+        (void)fprintf(stderr,
+                      "llmsim: warning: %llu of %llu steps are outside what the profile of the "
+                      "fitted cost measured\n",
+                      (unsigned long long)s->n_steps_outside_profile,
+                      (unsigned long long)s->totals.n_steps);
+}
+
 static bool goes_to_stdout(const char *path)
 {
     return path != NULL && strcmp(path, "-") == 0;
@@ -176,6 +186,7 @@ static enum llmsim_status run_open(const struct values *v,
     print_summary(goes_to_stdout(v->tokens_output) || goes_to_stdout(v->trace_events) ? stderr
                                                                                       : stdout,
                   results, llmsim_results_summary(results), &trace_status);
+    warn_outside_profile(llmsim_results_summary(results));
     return LLMSIM_OK;
 }
 

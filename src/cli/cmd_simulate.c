@@ -49,6 +49,8 @@ static enum llmsim_status print_text(const struct simulation *s, struct llmsim_e
     (void)printf("batch           %llu requests, %llu prompt tokens each, %llu decode steps\n",
                  (unsigned long long)s->v->batch_size, (unsigned long long)s->v->prompt_length,
                  (unsigned long long)r);
+    if (s->cost.model == &llmsim_cost_models[LLMSIM_COST_FITTED])
+        (void)printf("cost            fitted\n");
     (void)printf("prompt phase    %.9f s\n", llmsim_time_to_seconds(s->prefill));
     if (r > 0)
         (void)printf("decode step     %.9f s the first, %.9f s the last, %.9f s the mean\n",
@@ -92,6 +94,7 @@ static enum llmsim_status print_json(const struct simulation *s, struct llmsim_e
     llmsim_json_add_number(&json, json.root, "beta", s->form.beta);
     llmsim_json_add_number(&json, json.root, "c", s->form.c);
     llmsim_json_add_number(&json, json.root, "decode_closed_form_s", closed_form_s(s));
+    llmsim_json_add_string(&json, json.root, "cost", s->cost.model->name);
     return cli_print_json(&json, err);
 }
 
@@ -130,7 +133,7 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
                                                                    ? (uint64_t)sum_sq
                                                                    : UINT64_MAX});
     s.decode = llmsim_cost_decode_run(&s.cost, batch_size, v->batch_size * (v->prompt_length + 1));
-    s.form = llmsim_cost_closed_form(&s.cost, (uint32_t)v->prompt_length);
+    s.form = llmsim_cost_closed_form(&s.cost, batch_size, (uint32_t)v->prompt_length);
     return formats[v->format.row].print(&s, err);
 }
 

@@ -310,6 +310,14 @@ static bool store_positive(const cJSON *value, double max, void *target)
     return true;
 }
 
+static bool store_amount(const cJSON *value, double max, void *target)
+{
+    if (!cJSON_IsNumber(value) || !(value->valuedouble >= 0 && value->valuedouble <= max))
+        return false;
+    *(double *)target = value->valuedouble;
+    return true;
+}
+
 static bool store_count(const cJSON *value, double max, void *target)
 {
     if (!is_whole(value, 1, max))
@@ -318,13 +326,18 @@ static bool store_count(const cJSON *value, double max, void *target)
     return true;
 }
 
-static bool store_bytes(const cJSON *value, double max, void *target)
+static bool store_whole(const cJSON *value, double max, void *target)
 {
-    (void)max;
-    if (!is_whole(value, 0, LLMSIM_JSON_MAX_WHOLE))
+    if (!is_whole(value, 0, max))
         return false;
     *(uint64_t *)target = (uint64_t)value->valuedouble;
     return true;
+}
+
+static bool store_bytes(const cJSON *value, double max, void *target)
+{
+    (void)max;
+    return store_whole(value, LLMSIM_JSON_MAX_WHOLE, target);
 }
 
 static bool store_flag(const cJSON *value, double max, void *target)
@@ -365,18 +378,30 @@ static bool store_indices(const cJSON *value, double max, void *target)
     return store_array(value, is_index, max, target);
 }
 
+static bool store_object(const cJSON *value, double max, void *target)
+{
+    (void)max;
+    if (!cJSON_IsObject(value))
+        return false;
+    *(const cJSON **)target = value;
+    return true;
+}
+
 static const struct {
     bool (*store)(const cJSON *value, double max, void *target);
     const char *expected;
     bool has_max;
 } kinds[] = {
     [LLMSIM_JSON_POSITIVE] = {store_positive, "a number greater than 0 and at most ", true},
+    [LLMSIM_JSON_AMOUNT] = {store_amount, "a number from 0 to ", true},
     [LLMSIM_JSON_COUNT] = {store_count, "a whole number from 1 to ", true},
     [LLMSIM_JSON_BYTES] = {store_bytes, "a number of bytes", false},
+    [LLMSIM_JSON_WHOLE] = {store_whole, "a whole number from 0 to ", true},
     [LLMSIM_JSON_FLAG] = {store_flag, "true or false", false},
     [LLMSIM_JSON_NAME] = {store_name, "a string of 1 to 127 bytes", false},
     [LLMSIM_JSON_NAMES] = {store_names, "an array of strings of 1 to 127 bytes", false},
     [LLMSIM_JSON_INDICES] = {store_indices, "an array of whole numbers from 0 to ", true},
+    [LLMSIM_JSON_OBJECT] = {store_object, "an object, {…}", false},
 };
 _Static_assert(LLMSIM_MAX_NAME == 127, "the limit that the texts above name");
 

@@ -52,12 +52,15 @@ enum llmsim_status llmsim_json_fail(const struct llmsim_json *json, const cJSON 
 /* What a key's value has to be, and the type that it is stored as. */
 enum llmsim_json_kind {
     LLMSIM_JSON_POSITIVE, /* double: a number > 0, at most `max` */
+    LLMSIM_JSON_AMOUNT,   /* double: a number from 0 to `max` */
     LLMSIM_JSON_COUNT,    /* unsigned: a whole number from 1 to `max` */
     LLMSIM_JSON_BYTES,    /* uint64_t: a whole number from 0 to LLMSIM_JSON_MAX_WHOLE */
+    LLMSIM_JSON_WHOLE,    /* uint64_t: a whole number from 0 to `max` */
     LLMSIM_JSON_FLAG,     /* bool */
     LLMSIM_JSON_NAME,     /* char[LLMSIM_MAX_NAME + 1]: a string that is not empty */
     LLMSIM_JSON_NAMES,    /* const cJSON *, borrowed: an array of such strings */
     LLMSIM_JSON_INDICES,  /* const cJSON *, borrowed: an array of whole numbers from 0 to `max` */
+    LLMSIM_JSON_OBJECT,   /* const cJSON *, borrowed: an object */
 };
 
 struct llmsim_json_key {
@@ -65,7 +68,7 @@ struct llmsim_json_key {
     const char *also; /* a second name for the same, NULL: none */
     enum llmsim_json_kind kind;
     bool optional; /* where it is absent or null the target stays as it was */
-    double max;    /* of LLMSIM_JSON_POSITIVE, _COUNT and _INDICES */
+    double max;    /* of LLMSIM_JSON_POSITIVE, _AMOUNT, _COUNT, _WHOLE and _INDICES */
     size_t offset; /* in the target */
 };
 #define LLMSIM_JSON_KEY_END                                                                        \

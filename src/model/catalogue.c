@@ -9,6 +9,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "fit_entry.h"
 #include "json_file.h"
 #include "llmsim/nearest.h"
 #include "output.h"
@@ -91,11 +92,9 @@ static const struct llmsim_json_key model_keys[] = {
     LLMSIM_JSON_KEY_END,
 };
 
-/* What a PTPS entry may be. An object of fitted coefficients would be read here. */
-static const double max_ptps = 1e9;
 static bool is_ptps(const cJSON *value)
 {
-    return cJSON_IsNumber(value) && value->valuedouble > 0 && value->valuedouble <= max_ptps;
+    return cJSON_IsNumber(value) && value->valuedouble > 0 && value->valuedouble <= LLMSIM_MAX_PTPS;
 }
 
 static enum llmsim_status out_of_memory(struct llmsim_error *err)
@@ -169,7 +168,19 @@ static enum llmsim_status read_name(const struct llmsim_json *json, const cJSON 
     return LLMSIM_OK;
 }
 
-/* Load DIR/FILE, whose root has to be an object. */
+/* Load a file whose root has to be an object. */
+static enum llmsim_status load_object_at(const char *path, struct llmsim_json *json,
+                                         struct llmsim_error *err)
+{
+    enum llmsim_status status = llmsim_json_load(json, path, err);
+    if (status == LLMSIM_OK && !cJSON_IsObject(json->root)) {
+        status = llmsim_json_fail(json, json->root, err, "expected an object, {…}");
+        llmsim_json_fini(json);
+    }
+    return status;
+}
+
+/* The same of DIR/FILE. */
 static enum llmsim_status load_object(const char *dir, const char *file, struct llmsim_json *json,
                                       struct llmsim_error *err)
 {
@@ -178,11 +189,7 @@ static enum llmsim_status load_object(const char *dir, const char *file, struct 
     if (status == LLMSIM_OK && !has_file(dir, file))
         status = llmsim_fail(err, LLMSIM_CATALOGUE, "the data directory '%s' has no %s", dir, file);
     if (status == LLMSIM_OK)
-        status = llmsim_json_load(json, path, err);
-    if (status == LLMSIM_OK && !cJSON_IsObject(json->root)) {
-        status = llmsim_json_fail(json, json->root, err, "expected an object, {…}");
-        llmsim_json_fini(json);
-    }
+        status = load_object_at(path, json, err);
     return status;
 }
 
@@ -261,6 +268,24 @@ static enum llmsim_status read_models(const struct llmsim_json *json, struct llm
     return LLMSIM_OK;
 }
 
+static enum llmsim_status check_fits(const struct llmsim_json *json, const cJSON *gpu,
+                                     struct llmsim_error *err)
+{
+    const cJSON *entry;
+    struct llmsim_fit fit;
+    enum llmsim_status status = LLMSIM_OK;
+    cJSON_ArrayForEach(entry, gpu)
+    {
+        if (llmsim_fit_entry_size(entry) == 0)
+            return llmsim_json_fail(json, entry, err,
+                                    "\"%.127s\": expected a tensor parallel size, \"1\" to \"%u\"",
+                                    entry->string, LLMSIM_MAX_TENSOR_PARALLEL_SIZE);
+        if (status == LLMSIM_OK)
+            status = llmsim_fit_entry_read(json, entry, &fit, err);
+    }
+    return status;
+}
+
 static enum llmsim_status check_ptps_of_model(const struct llmsim_catalogue *c, const cJSON *model,
                                               struct llmsim_error *err)
 {
@@ -277,11 +302,15 @@ static enum llmsim_status check_ptps_of_model(const struct llmsim_catalogue *c, 
         if (cJSON_GetObjectItemCaseSensitive(c->gpu_json.root, gpu->string) == NULL)
             return llmsim_json_fail(json, gpu, err, "\"%s\": GPU \"%.127s\" is not in gpu.json",
                                     model->string, gpu->string);
-        if (!is_ptps(gpu))
+        if (!is_ptps(gpu) && !cJSON_IsObject(gpu))
             return llmsim_json_fail(
                 json, gpu, err,
-                "\"%s\" on \"%s\": expected tokens/s, a number greater than 0 and at most %.15g",
-                model->string, gpu->string, max_ptps);
+                "\"%s\" on \"%s\": expected tokens/s, a number greater than 0 and at most %.15g, "
+                "or an object, {tensor parallel size: fit}",
+                model->string, gpu->string, LLMSIM_MAX_PTPS);
+        enum llmsim_status status = check_fits(json, gpu, err);
+        if (status != LLMSIM_OK)
+            return status;
     }
     return LLMSIM_OK;
 }
@@ -496,27 +525,69 @@ enum llmsim_status llmsim_catalogue_model(const struct llmsim_catalogue *catalog
     return status;
 }
 
-/* ---- PTPS ---- */
+/* ---- PTPS and fits ---- */
+
+/* What ptps.json has of a model on a GPU at a tensor parallel size; all zero where it has nothing.
+ * It was checked when the catalogue was opened. */
+static void find_fit(const struct llmsim_catalogue *c, const char *model, const char *gpu,
+                     unsigned tensor_parallel_size, struct llmsim_fit *fit)
+{
+    const cJSON *of_model = cJSON_GetObjectItemCaseSensitive(c->ptps_json.root, model);
+    const cJSON *value = cJSON_GetObjectItemCaseSensitive(of_model, gpu);
+    const cJSON *entry = value != NULL ? value->child : NULL;
+    *fit = (struct llmsim_fit){.has_coefficients = false};
+    if (cJSON_IsNumber(value) && tensor_parallel_size == 1)
+        fit->ptps_tokens_per_s = value->valuedouble;
+    while (entry != NULL && llmsim_fit_entry_size(entry) != tensor_parallel_size)
+        entry = entry->next;
+    if (entry != NULL && llmsim_fit_entry_read(&c->ptps_json, entry, fit, NULL) != LLMSIM_OK)
+        *fit = (struct llmsim_fit){.has_coefficients = false};
+}
+
+/* "none on any GPU", or those that have what the caller looks for. */
+static enum llmsim_status fail_without(const struct llmsim_catalogue *c, const char *what,
+                                       const char *model, const char *gpu, const char *how,
+                                       bool is_fit, struct llmsim_error *err)
+{
+    struct listing measured = {.n = 0};
+    char list[LISTING_TEXT_MAX];
+    const cJSON *value;
+    cJSON_ArrayForEach(value, cJSON_GetObjectItemCaseSensitive(c->ptps_json.root, model))
+    {
+        struct llmsim_fit fit;
+        find_fit(c, model, value->string, 1, &fit);
+        if (is_fit ? cJSON_IsObject(value) : fit.ptps_tokens_per_s > 0)
+            offer(&measured, value->string, 0);
+    }
+    print_listing(&measured, list);
+    return llmsim_fail_at(err, LLMSIM_CATALOGUE, c->ptps_json.path, 0, 0,
+                          "no %s for %.127s on %.127s%s; this model has %s%s", what, model, gpu,
+                          how, measured.n > 0 ? "one on: " : "none on any GPU",
+                          measured.n > 0 ? list : "");
+}
 
 enum llmsim_status llmsim_catalogue_ptps(const struct llmsim_catalogue *catalogue,
                                          const char *model, const char *gpu, double *tokens_per_s,
                                          struct llmsim_error *err)
 {
-    const struct llmsim_json *json = &catalogue->ptps_json;
-    const cJSON *of_model = cJSON_GetObjectItemCaseSensitive(json->root, model);
-    const cJSON *value = cJSON_GetObjectItemCaseSensitive(of_model, gpu);
-    if (value != NULL) {
-        *tokens_per_s = value->valuedouble;
+    struct llmsim_fit fit;
+    find_fit(catalogue, model, gpu, 1, &fit);
+    if (!(fit.ptps_tokens_per_s > 0))
+        return fail_without(catalogue, "PTPS", model, gpu, "", false, err);
+    *tokens_per_s = fit.ptps_tokens_per_s;
+    return LLMSIM_OK;
+}
+
+enum llmsim_status llmsim_catalogue_fit(const struct llmsim_catalogue *catalogue, const char *model,
+                                        const char *gpu, unsigned tensor_parallel_size,
+                                        struct llmsim_fit *fit, struct llmsim_error *err)
+{
+    char how[64];
+    find_fit(catalogue, model, gpu, tensor_parallel_size, fit);
+    if (fit->has_coefficients)
         return LLMSIM_OK;
-    }
-    struct listing measured = {.n = 0};
-    char list[LISTING_TEXT_MAX];
-    cJSON_ArrayForEach(value, of_model) offer(&measured, value->string, 0);
-    print_listing(&measured, list);
-    return llmsim_fail_at(err, LLMSIM_CATALOGUE, json->path, 0, 0,
-                          "no PTPS for %.127s on %.127s; this model has %s%s", model, gpu,
-                          measured.n > 0 ? "one on: " : "none on any GPU",
-                          measured.n > 0 ? list : "");
+    (void)snprintf(how, sizeof how, " at tensor parallel size %u", tensor_parallel_size);
+    return fail_without(catalogue, "fitted coefficients", model, gpu, how, true, err);
 }
 
 /* ---- writing ---- */
@@ -625,6 +696,139 @@ enum llmsim_status llmsim_catalogue_put_model(const char *data_dir,
         goto out;
     }
     status = check_models(json.path, text, err);
+    if (status == LLMSIM_OK)
+        status = write_text(json.path, text, err);
+out:
+    free(text);
+    free(entry);
+    llmsim_json_fini(&json);
+    return status;
+}
+
+/* A value in the style of our files, indented by `depth` levels of 4 spaces. */
+static bool print_value(FILE *f, const cJSON *value, int depth)
+{
+    bool all = true;
+    if (!cJSON_IsObject(value)) {
+        char *text = cJSON_PrintUnformatted(value);
+        all = text != NULL && fputs(text, f) >= 0;
+        cJSON_free(text);
+        return all;
+    }
+    for (const cJSON *member = value->child; member != NULL; member = member->next) {
+        cJSON *name = cJSON_CreateString(member->string);
+        (void)fprintf(f, "%s\n%*s", member == value->child ? "{" : ",", 4 * (depth + 1), "");
+        all = name != NULL && print_value(f, name, 0) && fputs(": ", f) >= 0 &&
+              print_value(f, member, depth + 1) && all;
+        cJSON_Delete(name);
+    }
+    if (value->child == NULL)
+        return fputs("{}", f) >= 0;
+    return fprintf(f, "\n%*s}", 4 * depth, "") > 0 && all;
+}
+
+/* `"MODEL": {…}` of the file, with the fit in it. NULL without memory. */
+static char *print_fits(const cJSON *root, const struct llmsim_fit_key *key,
+                        const struct llmsim_fit *fit)
+{
+    char *text = NULL, size[16];
+    size_t length;
+    const cJSON *old = cJSON_GetObjectItemCaseSensitive(root, key->model);
+    cJSON *model = old != NULL ? cJSON_Duplicate(old, true) : cJSON_CreateObject();
+    cJSON *name = cJSON_CreateString(key->model), *entry = llmsim_fit_entry_make(fit);
+    const cJSON *plain = cJSON_GetObjectItemCaseSensitive(model, key->gpu);
+    (void)snprintf(size, sizeof size, "%u", key->tensor_parallel_size);
+    bool all = model != NULL && name != NULL && entry != NULL;
+    if (all && cJSON_IsNumber(plain)) {
+        cJSON *sizes = llmsim_fit_entry_make_plain(plain->valuedouble);
+        all = sizes != NULL && cJSON_ReplaceItemInObjectCaseSensitive(model, key->gpu, sizes);
+    } else if (all && plain == NULL) {
+        all = cJSON_AddObjectToObject(model, key->gpu) != NULL;
+    }
+    cJSON *sizes = cJSON_GetObjectItemCaseSensitive(model, key->gpu);
+    cJSON_DeleteItemFromObjectCaseSensitive(sizes, size);
+    if (all && cJSON_AddItemToObject(sizes, size, entry)) {
+        FILE *f = open_memstream(&text, &length);
+        entry = NULL;
+        all =
+            f != NULL && print_value(f, name, 0) && fputs(": ", f) >= 0 && print_value(f, model, 1);
+        if (f != NULL && fclose(f) != 0)
+            all = false;
+        if (!all) {
+            free(text);
+            text = NULL;
+        }
+    }
+    cJSON_Delete(entry);
+    cJSON_Delete(name);
+    cJSON_Delete(model);
+    return text;
+}
+
+/* Would the catalogue be right with this ptps.json? Where the file is one of its own, its names are
+ * the caller's. */
+static enum llmsim_status check_ptps_text(const char *dir, const char *path, const char *text,
+                                          struct llmsim_error *err)
+{
+    struct llmsim_catalogue c = {.n_gpus = 0};
+    char *copy = strdup(text);
+    if (copy == NULL)
+        return out_of_memory(err);
+    enum llmsim_status status = llmsim_json_parse(&c.ptps_json, path, copy, strlen(copy), err);
+    if (status == LLMSIM_OK && dir != NULL)
+        status = load_object(dir, "gpu.json", &c.gpu_json, err);
+    if (status == LLMSIM_OK && dir != NULL)
+        status = load_object(dir, "model.json", &c.model_json, err);
+    if (status == LLMSIM_OK && dir != NULL)
+        status = check_ptps(&c, err);
+    llmsim_json_fini(&c.gpu_json);
+    llmsim_json_fini(&c.model_json);
+    llmsim_json_fini(&c.ptps_json);
+    return status;
+}
+
+/* Is there an object, or nothing, where the fit goes? */
+static enum llmsim_status check_place(const struct llmsim_json *json,
+                                      const struct llmsim_fit_key *key, struct llmsim_error *err)
+{
+    const cJSON *model = cJSON_GetObjectItemCaseSensitive(json->root, key->model);
+    const cJSON *gpu = cJSON_GetObjectItemCaseSensitive(model, key->gpu);
+    if (model != NULL && !cJSON_IsObject(model))
+        return llmsim_json_fail(json, model, err, "expected an object, {GPU: …}");
+    if (gpu != NULL && !cJSON_IsObject(gpu) && !is_ptps(gpu))
+        return llmsim_json_fail(json, gpu, err, "expected tokens/s or an object");
+    return LLMSIM_OK;
+}
+
+enum llmsim_status llmsim_catalogue_put_fit(const char *data_dir, const char *file,
+                                            const struct llmsim_fit_key *key,
+                                            const struct llmsim_fit *fit, struct llmsim_error *err)
+{
+    char dir[LLMSIM_ERROR_FILE_MAX];
+    char *entry = NULL, *text = NULL, *empty = NULL;
+    struct llmsim_json json = {0};
+    enum llmsim_status status = LLMSIM_OK;
+    if (file == NULL) {
+        status = llmsim_catalogue_find_dir(data_dir, dir, sizeof dir, err);
+        if (status == LLMSIM_OK)
+            status = load_object(dir, "ptps.json", &json, err);
+    } else if (access(file, F_OK) != 0) {
+        empty = strdup("{}\n");
+        status = empty != NULL ? llmsim_json_parse(&json, file, empty, strlen(empty), err)
+                               : out_of_memory(err);
+    } else {
+        status = load_object_at(file, &json, err);
+    }
+    if (status == LLMSIM_OK)
+        status = check_place(&json, key, err);
+    if (status != LLMSIM_OK)
+        goto out;
+    if ((entry = print_fits(json.root, key, fit)) == NULL ||
+        (text = splice_entry(&json, key->model, entry)) == NULL) {
+        status = out_of_memory(err);
+        goto out;
+    }
+    status = check_ptps_text(file == NULL ? dir : NULL, json.path, text, err);
     if (status == LLMSIM_OK)
         status = write_text(json.path, text, err);
 out:

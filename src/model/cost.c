@@ -6,8 +6,12 @@
 #include "cost_models.h"
 
 const struct llmsim_cost_model llmsim_cost_models[] = {
-    {"ptps", "two numbers: prompt tokens per second and effective memory bandwidth",
-     llmsim_cost_ptps_step, llmsim_cost_ptps_decode, llmsim_cost_ptps_scale},
+    [LLMSIM_COST_PTPS] = {"ptps",
+                          "two numbers: prompt tokens per second and effective memory bandwidth",
+                          llmsim_cost_ptps_step, llmsim_cost_ptps_decode, llmsim_cost_ptps_scale},
+    [LLMSIM_COST_FITTED] = {"fitted", "the coefficients that llmsim fit found in measured steps",
+                            llmsim_cost_fitted_step, llmsim_cost_fitted_decode,
+                            llmsim_cost_fitted_scale},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -57,15 +61,22 @@ llmsim_time llmsim_cost_unloaded(const struct llmsim_cost *cost, uint32_t prompt
 }
 
 struct llmsim_closed_form llmsim_cost_closed_form(const struct llmsim_cost *cost,
-                                                  uint32_t prompt_tokens)
+                                                  uint32_t batch_size, uint32_t prompt_tokens)
 {
-    double kv_s = cost->kv_bytes_per_token / cost->bandwidth_bytes_per_s;
+    double kv_s, base_s;
+    if (cost->model == &llmsim_cost_models[LLMSIM_COST_PTPS]) { /* from the numbers as given */
+        kv_s = cost->kv_bytes_per_token / cost->bandwidth_bytes_per_s;
+        base_s = cost->weight_bytes / cost->bandwidth_bytes_per_s;
+    } else {
+        struct llmsim_decode_cost d = cost->model->decode(cost, batch_size);
+        kv_s = llmsim_time_to_seconds((llmsim_time)d.per_context_token);
+        base_s = llmsim_time_to_seconds(d.base);
+    }
     return (struct llmsim_closed_form){
         .alpha = kv_s / 2,
         .beta = (prompt_tokens + 0.5) * kv_s +
                 llmsim_time_to_seconds((llmsim_time)cost->extra_per_token),
-        .c = cost->weight_bytes / cost->bandwidth_bytes_per_s +
-             llmsim_time_to_seconds(cost->extra_per_step),
+        .c = base_s + llmsim_time_to_seconds(cost->extra_per_step),
     };
 }
 

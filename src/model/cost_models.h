@@ -10,6 +10,13 @@ struct llmsim_decode_cost llmsim_cost_ptps_decode(const struct llmsim_cost *cost
 enum llmsim_status llmsim_cost_ptps_scale(struct llmsim_cost *cost, double prefill_speed,
                                           double bandwidth, struct llmsim_error *err);
 
+llmsim_time llmsim_cost_fitted_step(const struct llmsim_cost *cost,
+                                    const struct llmsim_step_shape *shape);
+struct llmsim_decode_cost llmsim_cost_fitted_decode(const struct llmsim_cost *cost,
+                                                    uint32_t n_seqs);
+enum llmsim_status llmsim_cost_fitted_scale(struct llmsim_cost *cost, double prefill_speed,
+                                            double bandwidth, struct llmsim_error *err);
+
 /* Bounds of the integer coefficients, in seconds: they keep every sum of a run inside 128 bits
  * (docs/model.md, section "Time") and are far outside what hardware does. */
 #define LLMSIM_MAX_S_PER_PROMPT_TOKEN 1.0

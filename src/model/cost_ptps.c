@@ -55,7 +55,7 @@ enum llmsim_status llmsim_cost_init_ptps(struct llmsim_cost *cost, const struct 
                                          struct llmsim_error *err)
 {
     *cost = (struct llmsim_cost){
-        .model = &llmsim_cost_models[0],
+        .model = &llmsim_cost_models[LLMSIM_COST_PTPS],
         .ptps_tokens_per_s = ptps_tokens_per_s,
         .bandwidth_bytes_per_s = gpu->memory_bw_GBps * 1e9 * gpu->memory_bw_util_percent / 100,
         .weight_bytes = model->model_size_GB * 1e9,

@@ -518,7 +518,8 @@ static enum llmsim_status prefill(struct fast_engine *e)
     step->kind = b->decodes ? LLMSIM_STEP_MIXED : LLMSIM_STEP_PREFILL;
     step->shape = (struct llmsim_step_shape){.prefill_tokens = b->prefill_tokens,
                                              .prefill_seqs = b->n_chunks,
-                                             .prefill_sum_sq = b->prefill_sum_sq};
+                                             .prefill_sum_sq = b->prefill_sum_sq,
+                                             .prefill_context_tokens = b->prefill_context_tokens};
     llmsim_time decode_time = 0;
     if (b->decodes) {
         set_decodes(e, step);

@@ -235,7 +235,8 @@ static enum llmsim_status start_step(struct step_engine *e)
 
     struct llmsim_step_shape shape = {.prefill_tokens = b->prefill_tokens,
                                       .prefill_seqs = b->n_chunks,
-                                      .prefill_sum_sq = b->prefill_sum_sq};
+                                      .prefill_sum_sq = b->prefill_sum_sq,
+                                      .prefill_context_tokens = b->prefill_context_tokens};
     for (size_t i = 0; b->decodes && i < e->n_running; i++) {
         shape.decode_seqs++;
         shape.context_tokens +=

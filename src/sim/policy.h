@@ -66,6 +66,7 @@ struct boundary {
     uint32_t n_chunks;
     uint64_t prefill_tokens;
     uint64_t prefill_sum_sq;
+    uint64_t prefill_context_tokens;
     bool decodes;
 };
 

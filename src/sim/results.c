@@ -167,6 +167,7 @@ static enum llmsim_status open_sinks(struct llmsim_results *r,
 {
     enum llmsim_status status = llmsim_summary_init(&r->summary, err);
     r->summary.slo = r->description.slo;
+    r->summary.profile = r->description.config->cost.range;
     if (status != LLMSIM_OK)
         return status;
     add_sink(r, &llmsim_summary_sink_ops, &r->summary);

@@ -67,11 +67,39 @@ static void count_gap(struct llmsim_stat *itl, llmsim_time since, llmsim_time no
     widen(itl, llmsim_time_to_ns(now) - llmsim_time_to_ns(since));
 }
 
+/* Steps of a run that lie outside the range that the cost model's profile measured. Those that
+ * decode read n_seqs more context tokens each, so those inside are an interval. */
+static uint64_t count_outside(const struct llmsim_profile_range *range,
+                              const struct llmsim_step_run *steps)
+{
+    const struct llmsim_step_shape *shape = &steps->shape;
+    uint64_t n_seqs = shape->decode_seqs, context = shape->context_tokens;
+    bool prefills = shape->prefill_seqs > 0;
+    if (!llmsim_profile_is_known(range))
+        return 0;
+    if (prefills && (shape->prefill_tokens < range->min_prefill_tokens ||
+                     shape->prefill_tokens > range->max_prefill_tokens))
+        return steps->n_steps;
+    if (n_seqs == 0)
+        return 0;
+    if ((prefills && !range->mixed) || n_seqs < range->min_decode_seqs ||
+        n_seqs > range->max_decode_seqs || context > range->max_context_tokens)
+        return steps->n_steps;
+    uint64_t n_below = context < range->min_context_tokens
+                           ? (range->min_context_tokens - context + n_seqs - 1) / n_seqs
+                           : 0;
+    uint64_t n_to_end = (range->max_context_tokens - context) / n_seqs + 1;
+    n_to_end = n_to_end < steps->n_steps ? n_to_end : steps->n_steps;
+    return steps->n_steps - (n_to_end > n_below ? n_to_end - n_below : 0);
+}
+
 static enum llmsim_status summary_steps(void *self, const struct llmsim_step_run *steps,
                                         struct llmsim_error *err)
 {
-    struct llmsim_stat *itl = &((struct llmsim_summary *)self)->itl;
+    struct llmsim_summary *s = self;
+    struct llmsim_stat *itl = &s->itl;
     (void)err;
+    s->n_steps_outside_profile += count_outside(&s->profile, steps);
     if (steps->shape.decode_seqs == 0)
         return LLMSIM_OK;
     llmsim_time first_end = steps->start + steps->durations.first;

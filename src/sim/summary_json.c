@@ -174,11 +174,28 @@ static void add_entries(struct llmsim_json_document *json, const struct llmsim_r
     llmsim_json_add_number(json, model, "num_heads", d->model->num_heads);
     llmsim_json_add_number(json, model, "model_size_GB", d->model->model_size_GB);
     llmsim_json_add_number(json, model, "kvc_size_KB", d->model->kvc_size_KB);
+}
+
+static void add_cost(struct llmsim_json_document *json, const struct llmsim_summary *s,
+                     const struct llmsim_cost *c)
+{
     struct cJSON *cost = llmsim_json_add_object(json, json->root, "cost");
-    llmsim_json_add_string(json, cost, "name", d->config->cost.model->name);
-    llmsim_json_add_number(json, cost, "ptps", d->config->cost.ptps_tokens_per_s);
-    llmsim_json_add_number(json, cost, "effective_bandwidth_GBps",
-                           d->config->cost.bandwidth_bytes_per_s / 1e9);
+    llmsim_json_add_string(json, cost, "name", c->model->name);
+    if (c->model == &llmsim_cost_models[LLMSIM_COST_PTPS]) {
+        llmsim_json_add_number(json, cost, "ptps", c->ptps_tokens_per_s);
+        llmsim_json_add_number(json, cost, "effective_bandwidth_GBps",
+                               c->bandwidth_bytes_per_s / 1e9);
+        return;
+    }
+    struct cJSON *coefficients = llmsim_json_add_object(json, cost, "coefficients");
+#define X(name) llmsim_json_add_number(json, coefficients, #name, c->fitted.name);
+    LLMSIM_FITTED_LIST(X)
+#undef X
+    if (c->profile_sha256[0] != '\0')
+        llmsim_json_add_string(json, cost, "profile_sha256", c->profile_sha256);
+    if (llmsim_profile_is_known(&c->range))
+        llmsim_json_add_number(json, cost, "steps_outside_profile",
+                               (double)s->n_steps_outside_profile);
 }
 
 static void add_trace(struct llmsim_json_document *json, const struct llmsim_run_description *d)
@@ -204,6 +221,7 @@ enum llmsim_status llmsim_summary_write(struct llmsim_summary *summary,
     llmsim_json_add_string(&json, json.root, "llmsim_version", LLMSIM_VERSION);
     add_trace(&json, description);
     add_entries(&json, description);
+    add_cost(&json, summary, &description->config->cost);
     add_settings(&json, description);
     add_counts(&json, summary);
     add_slo(&json, summary);

@@ -45,6 +45,35 @@ static inline struct llmsim_cost case_cost(uint64_t *state, bool is_round)
     };
 }
 
+/* Any coefficient may be 0; a profile's range about as large as the steps of a case. */
+static inline struct llmsim_cost case_fitted_cost(uint64_t *state)
+{
+    const double most[] = {1e-3, 2e-4, 2e-5, 1e-5, 1e-3, 300, 1e-5, 300, 1e-7, 1e-6, 2e-6, 1e-6};
+    double values[sizeof most / sizeof *most];
+    struct llmsim_fit fit = {.has_coefficients = true};
+    struct llmsim_cost cost;
+    for (size_t i = 0; i < sizeof most / sizeof *most; i++)
+        values[i] = case_random(state, 4) == 0
+                        ? 0
+                        : most[i] * (double)(1 + case_random(state, 1000000)) / 1e6;
+    memcpy(&fit.coefficients, values, sizeof values);
+    fit.coefficients.ridge_tokens += 0.01 + 1000 * fit.coefficients.weights_s;
+    fit.coefficients.spill_tokens += 0.01;
+    fit.range = (struct llmsim_profile_range){
+        .min_prefill_tokens = case_random(state, 50),
+        .max_prefill_tokens = 50 + case_random(state, 500),
+        .min_decode_seqs = case_random(state, 4),
+        .max_decode_seqs = 4 + case_random(state, 8),
+        .min_context_tokens = case_random(state, 300),
+        .max_context_tokens = 300 + case_random(state, 2000),
+        .mixed = case_random(state, 2) == 0,
+    };
+    if (llmsim_cost_init_fitted(&cost, &fit, NULL) != LLMSIM_OK)
+        abort();
+    return cost;
+}
+_Static_assert(sizeof(struct llmsim_fitted) == 12 * sizeof(double), "most[] above has them all");
+
 static inline enum llmsim_status case_read(void *self, struct llmsim_request *requests,
                                            size_t capacity, size_t *n, struct llmsim_error *err)
 {
@@ -103,6 +132,8 @@ static inline void case_make(struct random_case *c, uint64_t seed)
         .max_num_seqs = 1 + (uint32_t)case_random(&state, 1 + case_random(&state, 12)),
         .max_num_batched_tokens = 1 + (uint32_t)case_random(&state, 1 + case_random(&state, 600)),
     };
+    if (case_random(&state, 3) == 0)
+        c->config.cost = case_fitted_cost(&state);
     c->config.queue_order =
         case_random(&state, 2) == 0 ? "fcfs" : llmsim_order_choice(case_random(&state, 5))->name;
     if (case_random(&state, 2) == 0) {

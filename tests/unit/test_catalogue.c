@@ -32,6 +32,11 @@ TestSuite(catalogue, .init = enter_scratch, .fini = leave_scratch);
     "\"" name "\": {\"num_hidden_layers\": 4, \"num_heads\": 2, \"model_size_GB\": 1.5,"           \
     " \"kvc_size_KB\": 32}"
 
+#define FITTED(step, ridge)                                                                        \
+    "{\"step_s\": " step ", \"batched_s\": 0.5, \"seq_s\": 0.25, \"token_s\": 0.125,"              \
+    " \"weights_s\": 2, \"ridge_tokens\": " ridge ", \"spill_s\": 0, \"spill_tokens\": 1,"         \
+    " \"attention_s\": 0, \"walk_s\": 0, \"context_s\": 0.001, \"mixed_context_s\": 0}"
+
 static struct llmsim_catalogue *open_shipped(void)
 {
     struct llmsim_catalogue *c = NULL;
@@ -340,10 +345,31 @@ static const struct malformed {
      "./ptps.json:2:11: \"m\": GPU \"H\" is not in gpu.json"},
     {GPUS, MODELS, "{\"m\": {\"G\": 0}}",
      "./ptps.json:1:8: \"m\" on \"G\": expected tokens/s, a number greater than 0 and at most "
-     "1000000000"},
+     "1000000000, or an object, {tensor parallel size: fit}"},
     {GPUS, MODELS, "{\"m\": {\"G\": {\"k\": 1}}}",
-     "./ptps.json:1:8: \"m\" on \"G\": expected tokens/s, a number greater than 0 and at most "
-     "1000000000"},
+     "./ptps.json:1:14: \"k\": expected a tensor parallel size, \"1\" to \"1024\""},
+    {GPUS, MODELS, "{\"m\": {\"G\": {\"01\": {}}}}",
+     "./ptps.json:1:14: \"01\": expected a tensor parallel size, \"1\" to \"1024\""},
+    {GPUS, MODELS, "{\"m\": {\"G\": {\"1025\": {}}}}",
+     "./ptps.json:1:14: \"1025\": expected a tensor parallel size, \"1\" to \"1024\""},
+    {GPUS, MODELS, "{\"m\": {\"G\": {\"2\": 5}}}",
+     "./ptps.json:1:14: \"2\": expected an object, {…}"},
+    {GPUS, MODELS, "{\"m\": {\"G\": {\"2\": {}}}}",
+     "./ptps.json:1:14: expected \"ptps\", \"coefficients\" or both"},
+    {GPUS, MODELS, "{\"m\": {\"G\": {\"2\": {\"ptps\": 1, \"coefs\": {}}}}}",
+     "./ptps.json:1:31: \"2\": unknown key \"coefs\""},
+    {GPUS, MODELS, "{\"m\": {\"G\": {\"2\": {\"coefficients\": {\"step_s\": 1}}}}}",
+     "./ptps.json:1:20: \"coefficients\": key \"batched_s\" is missing"},
+    {GPUS, MODELS, "{\"m\": {\"G\": {\"2\": {\"coefficients\": " FITTED("-1", "5") "}}}}",
+     "./ptps.json:1:37: \"coefficients\": \"step_s\" is -1, expected a number from 0 to "
+     "1000000000000"},
+    {GPUS, MODELS, "{\"m\": {\"G\": {\"2\": {\"coefficients\": " FITTED("2000", "5") "}}}}",
+     "./ptps.json:1:20: step_s takes 2000 s: expected 0 to 1000 s"},
+    {GPUS, MODELS,
+     "{\"m\": {\"G\": {\"2\": {\"coefficients\": " FITTED("1", "5") ", \"range\": {}}}}}",
+     "./ptps.json:1:243: \"range\": key \"min_prefill_tokens\" is missing"},
+    {GPUS, MODELS, "{\"m\": {\"G\": {\"2\": {\"ptps\": 1, \"profile_sha256\": \"abc\"}}}}",
+     "./ptps.json:1:14: \"profile_sha256\": expected 64 digits of 0 to 9 and a to f"},
     {GPUS, MODELS, "{\"m\": {\"G\": 1, \"G\": 2}}",
      "./ptps.json:1:16: \"G\" stands here a second time"},
 };
@@ -372,7 +398,101 @@ Test(catalogue, a_file_is_not_there)
     llmsim_catalogue_close(shipped);
 }
 
+/* ---- fits ---- */
+
+Test(catalogue, fits_by_tensor_parallel_size)
+{
+    struct llmsim_catalogue *c =
+        open_texts("{" GPU("G 1") ", " GPU("G 2") ", " GPU("G 3") "}", "{" MODEL("m") "}",
+                   "{\"m\": {\"G 1\": {\"1\": {\"ptps\": 7}, \"2\": {\"coefficients\": " FITTED(
+                       "1", "5") "}},"
+                                 " \"G 2\": 8, \"G 3\": {\"2\": {\"ptps\": 9}}}}");
+    struct llmsim_fit fit;
+    double ptps;
+    cr_expect_eq(llmsim_catalogue_ptps(c, "m", "G 1", &ptps, &err), LLMSIM_OK);
+    cr_expect_eq(ptps, 7);
+    cr_expect_eq(llmsim_catalogue_ptps(c, "m", "G 2", &ptps, &err), LLMSIM_OK);
+    cr_expect_eq(ptps, 8);
+    expect_error(llmsim_catalogue_ptps(c, "m", "G 3", &ptps, &err), LLMSIM_CATALOGUE, &err,
+                 "./ptps.json: no PTPS for m on G 3; this model has one on: G 1, G 2");
+    cr_expect_eq(llmsim_catalogue_fit(c, "m", "G 1", 2, &fit, &err), LLMSIM_OK);
+    cr_expect_eq(fit.coefficients.step_s, 1);
+    cr_expect_eq(fit.coefficients.ridge_tokens, 5);
+    cr_expect_eq(fit.coefficients.context_s, 0.001);
+    cr_expect_not(llmsim_profile_is_known(&fit.range));
+    expect_error(llmsim_catalogue_fit(c, "m", "G 1", 1, &fit, &err), LLMSIM_CATALOGUE, &err,
+                 "./ptps.json: no fitted coefficients for m on G 1 at tensor parallel size 1; this "
+                 "model has one on: G 1, G 3");
+    expect_error(llmsim_catalogue_fit(c, "m", "G 2", 1, &fit, &err), LLMSIM_CATALOGUE, &err,
+                 "./ptps.json: no fitted coefficients for m on G 2 at tensor parallel size 1; this "
+                 "model has one on: G 1, G 3");
+    llmsim_catalogue_close(c);
+}
+
 /* ---- writing ---- */
+
+/* The plain number stays, as that of one GPU; other models keep their bytes; what is read back is
+ * what was written. */
+Test(catalogue, put_fit)
+{
+    const struct llmsim_fit_key key = {.model = "m", .gpu = "G", .tensor_parallel_size = 2};
+    const struct llmsim_fit fit = {
+        .ptps_tokens_per_s = 12.5,
+        .has_coefficients = true,
+        .coefficients = {1, 0.1, 0.3, 1e-5, 2, 5, 1e-6, 7, 1e-9, 1e-7, 1e-6, 3e-7},
+        .range = {1, 2, 3, 4, 5, 6, true},
+        .has_diagnostics = true,
+        .diagnostics = {10, 0.5, 1.5, 2.5, 3.5, 4.5, 1e6},
+        .profile_sha256 = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"};
+    struct llmsim_fit back;
+    double ptps;
+    llmsim_catalogue_close(open_texts("{" GPU("G") "}", "{" MODEL("m") ", " MODEL("n") "}",
+                                      "{\"m\": {\"G\": 5},\n  \"n\":{\"G\":6}}\n"));
+    cr_assert_eq(llmsim_catalogue_put_fit(".", NULL, &key, &fit, &err), LLMSIM_OK, "%s",
+                 err.message);
+    cr_assert_eq(llmsim_catalogue_put_fit(".", NULL, &key, &fit, &err), LLMSIM_OK);
+    size_t n;
+    char *text = read_text(".", "ptps.json", &n);
+    cr_assert_not_null(strstr(text, "},\n  \"n\":{\"G\":6}}\n"));
+    cr_assert_not_null(strstr(text, "{\"m\": {\n        \"G\": {\n            \"1\": {\n"
+                                    "                \"ptps\": 5\n            },\n"));
+    free(text);
+    struct llmsim_catalogue *c = NULL;
+    cr_assert_eq(llmsim_catalogue_open(".", &c, &err), LLMSIM_OK, "%s", err.message);
+    cr_expect_eq(llmsim_catalogue_ptps(c, "m", "G", &ptps, &err), LLMSIM_OK);
+    cr_expect_eq(ptps, 5);
+    cr_assert_eq(llmsim_catalogue_fit(c, "m", "G", 2, &back, &err), LLMSIM_OK);
+    cr_expect_eq(memcmp(&back.coefficients, &fit.coefficients, sizeof back.coefficients), 0);
+    cr_expect_eq(back.range.max_context_tokens, 6);
+    cr_expect_eq(back.range.mixed, true);
+    cr_expect_eq(back.diagnostics.condition_number, 1e6);
+    cr_expect_eq(back.diagnostics.measurements, 10);
+    cr_expect_str_eq(back.profile_sha256, fit.profile_sha256);
+    llmsim_catalogue_close(c);
+}
+
+/* Names that the catalogue does not have are no error in a file of one's own. */
+Test(catalogue, put_fit_into_a_file)
+{
+    const struct llmsim_fit_key key = {.model = "x", .gpu = "y", .tensor_parallel_size = 1};
+    const struct llmsim_fit fit = {.ptps_tokens_per_s = 3};
+    cr_assert_eq(llmsim_catalogue_put_fit(NULL, "new.json", &key, &fit, &err), LLMSIM_OK, "%s",
+                 err.message);
+    size_t n;
+    char *text = read_text(".", "new.json", &n);
+    cr_expect_str_eq(text, "{\n    \"x\": {\n        \"y\": {\n            \"1\": {\n"
+                           "                \"ptps\": 3\n            }\n        }\n    }\n}\n");
+    free(text);
+    write_text(".", "bad.json", "{\"x\": {\"y\": []}}");
+    expect_error(llmsim_catalogue_put_fit(NULL, "bad.json", &key, &fit, &err), LLMSIM_CATALOGUE,
+                 &err, "bad.json:1:8: expected tokens/s or an object");
+    llmsim_catalogue_close(open_texts("{" GPU("G") "}", "{" MODEL("m") "}", "{}"));
+    expect_error(llmsim_catalogue_put_fit(".", NULL, &key, &fit, &err), LLMSIM_CATALOGUE, &err,
+                 "./ptps.json:2:5: model \"x\" is not in model.json");
+    text = read_text(".", "ptps.json", &n);
+    cr_expect_str_eq(text, "{}");
+    free(text);
+}
 
 static const struct llmsim_model new_model = {
     .name = "new/\"1\"",

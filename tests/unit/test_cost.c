@@ -50,7 +50,7 @@ Test(cost, closed_form_is_the_sum)
         for (uint32_t prompt = 0; prompt <= 8000; prompt += 799) {
             struct llmsim_decode_run run =
                 llmsim_cost_decode_run(&cost, batch, (uint64_t)batch * (prompt + 1));
-            struct llmsim_closed_form form = llmsim_cost_closed_form(&cost, prompt);
+            struct llmsim_closed_form form = llmsim_cost_closed_form(&cost, batch, prompt);
             llmsim_time sum = 0;
             for (uint32_t i = 1; i <= 1000; i++) {
                 struct llmsim_step_shape step = {.decode_seqs = batch,
@@ -159,7 +159,7 @@ Test(cost, changes)
     cr_expect_eq(llmsim_time_to_ns(run.first), 57500000);
     cr_expect_eq(llmsim_time_to_ns((llmsim_time)run.increment), 1000000);
     /* So does the closed form: prompts of 49 tokens, so the first step reads 4 · 50. */
-    struct llmsim_closed_form form = llmsim_cost_closed_form(&cost, 49);
+    struct llmsim_closed_form form = llmsim_cost_closed_form(&cost, 1, 49);
     cr_expect_float_eq(llmsim_closed_form_decode_s(form, 4, 10),
                        llmsim_time_to_seconds(llmsim_decode_run_time(run, 10)), 1e-9);
     /* No change is none, to the last bit; a change too far is refused, and changes nothing. */

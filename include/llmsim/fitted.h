@@ -1,0 +1,81 @@
+/* fitted.h: what a fit of measured steps says: the coefficients of the richer cost model, the range
+ * in which they were measured, and how good they are. An entry of ptps.json holds one
+ * (docs/catalogues.md); docs/model.md has the formula. */
+#ifndef LLMSIM_FITTED_H
+#define LLMSIM_FITTED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "llmsim/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* X(name): the coefficients of formula 9, in the order of docs/model.md. None is negative. What
+ * ends in _s is in seconds for one of what it is named after. */
+#define LLMSIM_FITTED_LIST(X)                                                                      \
+    X(step_s)          /* every step */                                                            \
+    X(batched_s)       /* every step of more than one new token */                                 \
+    X(seq_s)           /* a sequence of the step */                                                \
+    X(token_s)         /* a new token */                                                           \
+    X(weights_s)       /* one read of the weights */                                               \
+    X(ridge_tokens)    /* new tokens whose arithmetic takes as long as that read; over 0 */        \
+    X(spill_s)         /* a new token of a step of far more than spill_tokens, on top */           \
+    X(spill_tokens)    /* over 0 */                                                                \
+    X(attention_s)     /* attention of prompts: a unit of prefill_sum_sq */                        \
+    X(walk_s)          /* a KV token that is there before a prompt's chunk */                      \
+    X(context_s)       /* a KV token that a decode reads */                                        \
+    X(mixed_context_s) /* the same where the step also has prompts, on top */
+
+struct llmsim_fitted {
+#define X(name) double name;
+    LLMSIM_FITTED_LIST(X)
+#undef X
+};
+
+/* The steps that were measured. A pair of 0 and 0: none of that kind. */
+struct llmsim_profile_range {
+    uint64_t min_prefill_tokens; /* new prompt tokens of a step */
+    uint64_t max_prefill_tokens;
+    uint64_t min_decode_seqs;
+    uint64_t max_decode_seqs;
+    uint64_t min_context_tokens; /* KV tokens that the decodes of a step read */
+    uint64_t max_context_tokens;
+    bool mixed; /* also steps with both */
+};
+
+static inline bool llmsim_profile_is_known(const struct llmsim_profile_range *range)
+{
+    return range->max_prefill_tokens > 0 || range->max_decode_seqs > 0;
+}
+
+/* How good the fit is: relative errors in %, of single measurements. */
+struct llmsim_fit_diagnostics {
+    uint64_t measurements;
+    double r_squared;
+    double mape_percent;
+    double p95_percent;
+    double worst_percent;
+    double held_out_mape_percent; /* each fifth of them predicted from the other four */
+    double condition_number;
+};
+
+#define LLMSIM_SHA256_HEX 64
+
+/* An entry of ptps.json for a model, a GPU and a tensor parallel size. */
+struct llmsim_fit {
+    double ptps_tokens_per_s; /* of the two-number model; 0: not there */
+    bool has_coefficients;    /* and a range, and maybe what follows it */
+    struct llmsim_fitted coefficients;
+    struct llmsim_profile_range range;
+    bool has_diagnostics;
+    struct llmsim_fit_diagnostics diagnostics;
+    char profile_sha256[LLMSIM_SHA256_HEX + 1]; /* "": not there */
+};
+
+#ifdef __cplusplus
+}
+#endif
+#endif
