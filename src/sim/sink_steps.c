@@ -40,7 +40,7 @@ static enum llmsim_status steps_steps(void *self, const struct llmsim_step_run *
         p = llmsim_put_u64(p, context_tokens);
         *p++ = '\n';
         llmsim_output_advance(out, p);
-        enum llmsim_status status = llmsim_watch_row(&sink->watch, llmsim_time_to_ns(end));
+        enum llmsim_status status = llmsim_watch_rows(&sink->watch, 1, llmsim_time_to_ns(end));
         if (status != LLMSIM_OK)
             return status;
         start = end;

@@ -99,7 +99,7 @@ static enum llmsim_status tokens_steps(void *self, const struct llmsim_step_run 
         text->length =
             (uint32_t)(put_times(text->text, end_ns, end_ns - sink->previous_end_ns) - text->text);
         sink->previous_end_ns = end_ns;
-        enum llmsim_status status = llmsim_watch_row(&sink->watch, end_ns);
+        enum llmsim_status status = llmsim_watch_rows(&sink->watch, 1, end_ns);
         if (status != LLMSIM_OK)
             return status;
     }
@@ -108,8 +108,8 @@ static enum llmsim_status tokens_steps(void *self, const struct llmsim_step_run 
 
 /* Rows of a segment's tokens 2 and on (the first of them is row `index` of the request), which came
  * at the ends of the decode steps after `step` and share their texts with the rest of the batch. */
-static enum llmsim_status put_shared_rows(struct tokens_sink *sink, const struct llmsim_result *r,
-                                          uint32_t index, uint64_t step, uint32_t n_rows)
+static void put_shared_rows(struct tokens_sink *sink, const struct llmsim_result *r, uint32_t index,
+                            uint64_t step, uint32_t n_rows)
 {
     char prefix[MAX_ID_TEXT + 1];
     memcpy(prefix, r->id, r->id_length);
@@ -126,11 +126,26 @@ static enum llmsim_status put_shared_rows(struct tokens_sink *sink, const struct
         p = llmsim_put_u64(p + prefix_length, index + i);
         memcpy(p, text->text, TEXT_ROOM);
         llmsim_output_advance(sink->out, p + text->length);
-        enum llmsim_status status = llmsim_watch_row(&sink->watch, text->end_ns);
-        if (status != LLMSIM_OK)
-            return status;
     }
-    return LLMSIM_OK;
+}
+
+/* The same, looking up every so many rows. */
+static enum llmsim_status watch_shared_rows(struct tokens_sink *sink, const struct llmsim_result *r,
+                                            uint32_t index, uint64_t step, uint32_t n_rows)
+{
+    enum llmsim_status status = LLMSIM_OK;
+    while (n_rows > 0 && status == LLMSIM_OK) {
+        uint32_t n_here = LLMSIM_ROWS_BETWEEN_LOOKS - sink->watch.n_rows;
+        if (n_here > n_rows)
+            n_here = n_rows;
+        put_shared_rows(sink, r, index, step, n_here);
+        index += n_here;
+        step += n_here;
+        n_rows -= n_here;
+        status = llmsim_watch_rows(&sink->watch, n_here,
+                                   sink->ring[(step - 1) & (sink->capacity - 1)].end_ns);
+    }
+    return status;
 }
 
 /* The rows of a segment, of which the first is row `index` of the request. */
@@ -145,10 +160,10 @@ static enum llmsim_status put_segment(struct tokens_sink *sink, const struct llm
         p = put_row(p, r, index + 1, end_ns, end_ns - segment->first_token_ns);
     }
     llmsim_output_advance(sink->out, p);
-    if (segment->n_tokens <= 2)
-        return LLMSIM_OK;
-    return put_shared_rows(sink, r, index + 2, segment->first_decode_step + 1,
-                           segment->n_tokens - 2);
+    return segment->n_tokens > 2
+               ? watch_shared_rows(sink, r, index + 2, segment->first_decode_step + 1,
+                                   segment->n_tokens - 2)
+               : LLMSIM_OK;
 }
 
 static enum llmsim_status tokens_tokens(void *self, const struct llmsim_result *r,
@@ -167,7 +182,7 @@ static enum llmsim_status tokens_tokens(void *self, const struct llmsim_result *
         char *p = llmsim_output_room(sink->out, ROW_ROOM);
         p = put_row(p, r, index, r->token_ns[index], r->token_ns[index] - before_ns);
         llmsim_output_advance(sink->out, p);
-        status = llmsim_watch_row(&sink->watch, r->token_ns[index]);
+        status = llmsim_watch_rows(&sink->watch, 1, r->token_ns[index]);
     }
     if (status != LLMSIM_OK)
         return status;

@@ -15,10 +15,12 @@ struct row_watch {
     uint32_t n_rows; /* since the last look */
 };
 
-/* One more row, of this simulated time. */
-static inline enum llmsim_status llmsim_watch_row(struct row_watch *watch, int64_t now_ns)
+/* That many more rows, to this simulated time. */
+static inline enum llmsim_status llmsim_watch_rows(struct row_watch *watch, uint32_t n,
+                                                   int64_t now_ns)
 {
-    if (++watch->n_rows < LLMSIM_ROWS_BETWEEN_LOOKS)
+    watch->n_rows += n;
+    if (watch->n_rows < LLMSIM_ROWS_BETWEEN_LOOKS)
         return LLMSIM_OK;
     watch->n_rows = 0;
     return watch->view.look(watch->view.run, now_ns);
