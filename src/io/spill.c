@@ -1,6 +1,7 @@
 /* spill.c: a file without a name, and a list of which piece belongs to which track. */
 #include "spill.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -98,6 +99,7 @@ static enum llmsim_status add_piece(struct llmsim_spill *s, uint64_t track, size
         s->pieces = pieces;
         s->capacity = capacity;
     }
+    assert(s->pieces != NULL); /* there is room */
     s->pieces[s->n_pieces++] = (struct piece){track, s->written + s->used, n};
     return LLMSIM_OK;
 }
