@@ -32,6 +32,7 @@ struct llmsim_model {
     unsigned num_heads;
     double model_size_GB; /* weights, 10^9 bytes */
     double kvc_size_KB;   /* KV cache of one token, all layers, 1024 bytes */
+    unsigned hidden_size; /* width of the layers' output; 0: the catalogue does not give it */
 };
 
 struct llmsim_catalogue;
@@ -62,12 +63,13 @@ LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
 llmsim_catalogue_model(const struct llmsim_catalogue *catalogue, const char *name,
                        struct llmsim_model *model, struct llmsim_error *err);
 
-/* PTPS in tokens/s of a model on a GPU, both by their full names, without tensor parallelism.
+/* PTPS in tokens/s of a model on so many GPUs (1 to 1024), both by their full names.
  * LLMSIM_CATALOGUE if there is no measurement; the message lists the GPUs that have one for this
  * model. */
 LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
 llmsim_catalogue_ptps(const struct llmsim_catalogue *catalogue, const char *model, const char *gpu,
-                      double *tokens_per_s, struct llmsim_error *err);
+                      unsigned tensor_parallel_size, double *tokens_per_s,
+                      struct llmsim_error *err);
 
 /* The fitted coefficients for so many GPUs (1 to 1024), with what else the entry has. Errors as
  * above. */

@@ -71,7 +71,8 @@ struct llmsim_cost {
     /* On top of any model: of every step, and of every new token in it (of a prompt, or decoded).
      */
     llmsim_time extra_per_step;
-    uint64_t extra_per_token; /* units of llmsim_time */
+    uint64_t extra_per_token;   /* units of llmsim_time */
+    unsigned extrapolated_gpus; /* this many GPUs, from what one was measured at; 0: not so */
 };
 
 /* The two-number model of a model on a GPU (name "ptps"), from its catalogue entries.
@@ -103,6 +104,14 @@ struct llmsim_cost_change {
 LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
 llmsim_cost_apply(struct llmsim_cost *cost, const struct llmsim_cost_change *change,
                   struct llmsim_error *err);
+
+/* Put n_gpus to the work of one, by tensor parallelism: each does its share of the arithmetic and
+ * reads its share of the bytes, and after attention and MLP of every layer they add up their
+ * results (formulas 10 and 11). An extrapolation, where nobody has measured so many.
+ * LLMSIM_CATALOGUE if the model's width or the bandwidth between the GPUs is not known. */
+LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
+llmsim_cost_extrapolate(struct llmsim_cost *cost, unsigned n_gpus, const struct llmsim_model *model,
+                        const struct llmsim_gpu *gpu, struct llmsim_error *err);
 
 /* Duration of one step. */
 static inline llmsim_time llmsim_cost_step(const struct llmsim_cost *cost,

@@ -63,6 +63,8 @@ struct llmsim_fit_diagnostics {
 };
 
 #define LLMSIM_SHA256_HEX 64
+/* GPUs of a replica. */
+#define LLMSIM_MAX_TENSOR_PARALLEL_SIZE 1024u
 
 /* An entry of ptps.json for a model, a GPU and a tensor parallel size. */
 struct llmsim_fit {

@@ -59,11 +59,13 @@ struct llmsim_replay_config {
 };
 
 /* Where a replica's KV blocks come from: of memory_cap × utilization, what the weights and
- * activation_GB (10^9 bytes, for activations and the runtime) leave. */
+ * activation_GB (10^9 bytes, for activations and the runtime) leave. Over n GPUs, each has its
+ * share of the weights and of every block, and its own activations. */
 struct llmsim_kv_memory {
-    double utilization; /* over 0, to 1 */
-    double activation_GB;
-    uint32_t block_size; /* tokens */
+    double utilization;   /* over 0, to 1 */
+    double activation_GB; /* of one GPU */
+    uint32_t block_size;  /* tokens */
+    uint32_t n_gpus;      /* of the replica; 0 is 1 */
 };
 /* Sets *num_blocks to 1 or more. LLMSIM_CATALOGUE if the model leaves no room for a block. */
 LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status

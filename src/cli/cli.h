@@ -93,6 +93,7 @@ struct cli_catalogue_options {
     const char *model, *gpu, *data_dir;
     struct cli_choice cost;
     double ptps;
+    uint64_t tensor_parallel_size;
 };
 const struct llmsim_choice *cli_cost_choice(size_t i);
 #define CLI_CATALOGUE_OPTIONS(type, member)                                                        \
@@ -124,7 +125,7 @@ const struct llmsim_choice *cli_cost_choice(size_t i);
          .argument = "TOKENS/S",                                                                   \
          .kind = CLI_DOUBLE,                                                                       \
          .is_no_setting = true,                                                                    \
-         .help = "prompt tokens per second, in place of the entry in ptps.json",                   \
+         .help = "prompt tokens per second of one GPU, in place of the entry in ptps.json",        \
          .offset = offsetof(type, member.ptps)},                                                   \
         {.name = "cost",                                                                           \
          .argument = "NAME",                                                                       \
@@ -134,6 +135,14 @@ const struct llmsim_choice *cli_cost_choice(size_t i);
          .choice = cli_cost_choice,                                                                \
          .initial = "auto",                                                                        \
          .offset = offsetof(type, member.cost)},                                                   \
+        {.name = "tensor-parallel-size",                                                           \
+         .argument = "N",                                                                          \
+         .help = "GPUs of a replica, each with its share of every layer",                          \
+         .kind = CLI_U64,                                                                          \
+         .initial = "1",                                                                           \
+         .min = 1,                                                                                 \
+         .max = LLMSIM_MAX_TENSOR_PARALLEL_SIZE,                                                   \
+         .offset = offsetof(type, member.tensor_parallel_size)},                                   \
     {                                                                                              \
         .name = "data", .argument = "DIR", .kind = CLI_STRING, .is_no_setting = true,              \
         .help = "directory of the catalogues (else $LLMSIM_DATA, else the installed one)",         \
@@ -225,6 +234,9 @@ LLMSIM_MUST_CHECK enum llmsim_status cli_open_cost(const struct cli_catalogue_op
                                                    struct llmsim_model *model,
                                                    struct llmsim_gpu *gpu, struct llmsim_cost *cost,
                                                    struct llmsim_error *err);
+/* Say on stderr that a cost was not measured, but extrapolated. */
+void cli_warn_cost(const struct llmsim_cost *cost, const struct llmsim_model *model,
+                   const struct llmsim_gpu *gpu);
 
 extern const struct cli_command cli_simulate, cli_replay, cli_profile_model, cli_trace_info,
     cli_trace_convert, cli_trace_generate, cli_validate;

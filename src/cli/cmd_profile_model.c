@@ -15,6 +15,7 @@ static void print_shape(const struct llmsim_model_shape *s)
     (void)printf("layers             %u\n", s->model.num_hidden_layers);
     (void)printf("heads              %u, %u for keys and values, %u wide\n", s->model.num_heads,
                  s->num_kv_heads, s->head_dim);
+    (void)printf("hidden size        %u\n", s->model.hidden_size);
     (void)printf("parameters         %llu\n", (unsigned long long)s->parameters_total);
     (void)printf("active parameters  %llu\n", (unsigned long long)s->parameters_active);
     (void)printf("model_size_GB      %.15g\n", s->model.model_size_GB);

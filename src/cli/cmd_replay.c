@@ -258,6 +258,8 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
     char warning[512];
     if (status == LLMSIM_OK && replay_setup_warning(&setup, warning, sizeof warning))
         (void)fprintf(stderr, "llmsim: warning: %s\n", warning);
+    if (status == LLMSIM_OK)
+        cli_warn_cost(&setup.config.cost, &setup.model, &setup.gpu);
     setup.description.trace = trace;
     /* From before the first temporary file to after the last: a signal that comes when the results
      * get their names comes too late. */

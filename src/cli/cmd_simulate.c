@@ -46,6 +46,10 @@ static enum llmsim_status print_text(const struct simulation *s, struct llmsim_e
     (void)err;
     (void)printf("model           %s\n", s->model.name);
     (void)printf("gpu             %s\n", s->gpu.name);
+    if (s->v->catalogue.tensor_parallel_size > 1)
+        (void)printf("gpus            %llu, %s\n",
+                     (unsigned long long)s->v->catalogue.tensor_parallel_size,
+                     s->cost.extrapolated_gpus > 0 ? "extrapolated from one" : "measured");
     (void)printf("batch           %llu requests, %llu prompt tokens each, %llu decode steps\n",
                  (unsigned long long)s->v->batch_size, (unsigned long long)s->v->prompt_length,
                  (unsigned long long)r);
@@ -95,6 +99,9 @@ static enum llmsim_status print_json(const struct simulation *s, struct llmsim_e
     llmsim_json_add_number(&json, json.root, "c", s->form.c);
     llmsim_json_add_number(&json, json.root, "decode_closed_form_s", closed_form_s(s));
     llmsim_json_add_string(&json, json.root, "cost", s->cost.model->name);
+    llmsim_json_add_number(&json, json.root, "tensor_parallel_size",
+                           (double)s->v->catalogue.tensor_parallel_size);
+    llmsim_json_add_bool(&json, json.root, "extrapolated", s->cost.extrapolated_gpus > 0);
     return cli_print_json(&json, err);
 }
 
@@ -123,6 +130,7 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
     enum llmsim_status status = cli_open_cost(&v->catalogue, NULL, &s.model, &s.gpu, &s.cost, err);
     if (status != LLMSIM_OK)
         return status;
+    cli_warn_cost(&s.cost, &s.model, &s.gpu);
     uint32_t batch_size = (uint32_t)v->batch_size;
     llmsim_time sum_sq =
         (llmsim_time)v->batch_size * (int64_t)(v->prompt_length * v->prompt_length);

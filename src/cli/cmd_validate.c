@@ -172,6 +172,8 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
     if (status == LLMSIM_OK && replay_setup_warning(&setup, warning, sizeof warning))
         (void)fprintf(stderr, "llmsim: warning: %s\n", warning);
     if (status == LLMSIM_OK)
+        cli_warn_cost(&setup.config.cost, &setup.model, &setup.gpu);
+    if (status == LLMSIM_OK)
         status = open_measured(v, operands[0], &w.run, err);
     if (status == LLMSIM_OK)
         status = make_parts(v, &w, err);

@@ -55,7 +55,8 @@ static enum llmsim_status set_kv_cache(const struct replay_settings *s,
 {
     const struct llmsim_kv_memory memory = {.utilization = s->gpu_memory_utilization,
                                             .activation_GB = s->activation_GB,
-                                            .block_size = (uint32_t)s->block_size};
+                                            .block_size = (uint32_t)s->block_size,
+                                            .n_gpus = (uint32_t)s->catalogue.tensor_parallel_size};
     enum llmsim_status status = LLMSIM_OK;
     if (s->kv_cache.row == KV_UNLIMITED) {
         if (s->num_gpu_blocks > 0)
@@ -97,6 +98,7 @@ enum llmsim_status replay_setup_init(struct replay_setup *setup, const struct re
                                      struct llmsim_error *err)
 {
     struct llmsim_replay_config *config = &setup->config;
+    setup->n_gpus = s->catalogue.tensor_parallel_size;
     *config = (struct llmsim_replay_config){
         .policy = s->policy.name,
         .queue_order = s->queue_order.name,
@@ -129,13 +131,18 @@ bool replay_setup_warning(const struct replay_setup *setup, char *text, size_t c
 {
     const struct llmsim_model *model = &setup->model;
     const struct llmsim_gpu *gpu = &setup->gpu;
+    double n_gpus = (double)setup->n_gpus;
     if (setup->config.num_gpu_blocks > 0 ||
-        model->model_size_GB + ACTIVATION_GB <= gpu->memory_cap_GB)
+        model->model_size_GB + n_gpus * ACTIVATION_GB <= n_gpus * gpu->memory_cap_GB)
         return false;
+    char count[16] = "";
+    if (setup->n_gpus > 1)
+        (void)snprintf(count, sizeof count, "%u x ", (unsigned)setup->n_gpus);
     (void)snprintf(text, capacity,
                    "the weights of %s take %.4g GB and the runtime about %g GB, more than the %.4g "
-                   "GB of %s; without --kv-cache paged the run goes on as if they fitted",
-                   model->name, model->model_size_GB, ACTIVATION_GB, gpu->memory_cap_GB, gpu->name);
+                   "GB of %s%s; without --kv-cache paged the run goes on as if they fitted",
+                   model->name, model->model_size_GB, n_gpus * ACTIVATION_GB,
+                   n_gpus * gpu->memory_cap_GB, count, gpu->name);
     return true;
 }
 

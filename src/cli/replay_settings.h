@@ -42,6 +42,7 @@ extern const struct cli_option replay_server_options[];
 struct replay_setup {
     struct llmsim_model model;
     struct llmsim_gpu gpu;
+    uint64_t n_gpus; /* of a replica */
     struct llmsim_replay_config config;
     struct llmsim_run_description description; /* its `trace` is the caller's to set */
     struct llmsim_setting listed[CLI_MAX_OPTIONS];

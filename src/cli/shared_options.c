@@ -67,31 +67,73 @@ static enum llmsim_status append_hint(enum llmsim_status status, const char *hin
     return status;
 }
 
+/* Fitted coefficients for so many GPUs, or, from one, extrapolated to them. */
+static enum llmsim_status init_fitted(unsigned n_gpus, const struct llmsim_catalogue *catalogue,
+                                      const struct llmsim_model *model,
+                                      const struct llmsim_gpu *gpu, struct llmsim_cost *cost,
+                                      struct llmsim_error *err)
+{
+    struct llmsim_fit fit;
+    if (llmsim_catalogue_fit(catalogue, model->name, gpu->name, n_gpus, &fit, err) == LLMSIM_OK)
+        return llmsim_cost_init_fitted(cost, &fit, err);
+    if (n_gpus == 1 ||
+        llmsim_catalogue_fit(catalogue, model->name, gpu->name, 1, &fit, NULL) != LLMSIM_OK)
+        return LLMSIM_CATALOGUE;
+    enum llmsim_status status = llmsim_cost_init_fitted(cost, &fit, err);
+    return status == LLMSIM_OK ? llmsim_cost_extrapolate(cost, n_gpus, model, gpu, err) : status;
+}
+
+/* Two numbers: the PTPS given, which is that of one GPU; or of so many; or of one. */
+static enum llmsim_status init_ptps(double ptps, unsigned n_gpus,
+                                    const struct llmsim_catalogue *catalogue,
+                                    const struct llmsim_model *model, const struct llmsim_gpu *gpu,
+                                    struct llmsim_cost *cost, struct llmsim_error *err)
+{
+    bool is_measured = !(ptps > 0) && llmsim_catalogue_ptps(catalogue, model->name, gpu->name,
+                                                            n_gpus, &ptps, err) == LLMSIM_OK;
+    enum llmsim_status status = LLMSIM_OK;
+    if (!(ptps > 0) && n_gpus > 1)
+        status = llmsim_catalogue_ptps(catalogue, model->name, gpu->name, 1, &ptps, err);
+    if (!(ptps > 0))
+        return append_hint(LLMSIM_CATALOGUE, "; --ptps TOKENS/S gives one", err);
+    if (status == LLMSIM_OK)
+        status = llmsim_cost_init_ptps(cost, model, gpu, ptps, err);
+    if (status != LLMSIM_OK || n_gpus == 1)
+        return status;
+    if (!is_measured)
+        return llmsim_cost_extrapolate(cost, n_gpus, model, gpu, err);
+    const struct llmsim_cost_change all_bandwidth = {.prefill_speed = 1, .bandwidth = n_gpus};
+    return llmsim_cost_apply(cost, &all_bandwidth, err);
+}
+
 static enum llmsim_status init_cost(const struct cli_catalogue_options *options,
                                     const struct llmsim_catalogue *catalogue,
                                     const struct llmsim_model *model, const struct llmsim_gpu *gpu,
                                     struct llmsim_cost *cost, struct llmsim_error *err)
 {
-    const unsigned tensor_parallel_size = 1;
+    unsigned n_gpus = (unsigned)options->tensor_parallel_size;
     struct llmsim_fit fit;
-    double ptps = options->ptps;
-    enum llmsim_status status = LLMSIM_OK;
-    if (options->cost.row == COST_FITTED && ptps > 0)
+    if (options->cost.row == COST_FITTED && options->ptps > 0)
         return llmsim_fail(err, LLMSIM_USAGE, "--ptps does not go with --cost fitted");
-    bool wants_fit =
-        options->cost.row == COST_FITTED || (options->cost.row == COST_AUTO && ptps <= 0);
-    bool has_fit = wants_fit && llmsim_catalogue_fit(catalogue, model->name, gpu->name,
-                                                     tensor_parallel_size, &fit, err) == LLMSIM_OK;
-    if (has_fit)
-        return llmsim_cost_init_fitted(cost, &fit, err);
-    if (options->cost.row == COST_FITTED)
+    bool has_fit =
+        llmsim_catalogue_fit(catalogue, model->name, gpu->name, n_gpus, &fit, err) == LLMSIM_OK ||
+        llmsim_catalogue_fit(catalogue, model->name, gpu->name, 1, &fit, NULL) == LLMSIM_OK;
+    if (options->cost.row == COST_FITTED && !has_fit)
         return append_hint(LLMSIM_CATALOGUE, "; llmsim fit makes them from measured steps", err);
-    if (!(ptps > 0))
-        status = append_hint(llmsim_catalogue_ptps(catalogue, model->name, gpu->name, &ptps, err),
-                             "; --ptps TOKENS/S gives one", err);
-    if (status == LLMSIM_OK)
-        status = llmsim_cost_init_ptps(cost, model, gpu, ptps, err);
-    return status;
+    if (options->cost.row == COST_FITTED ||
+        (options->cost.row == COST_AUTO && has_fit && !(options->ptps > 0)))
+        return init_fitted(n_gpus, catalogue, model, gpu, cost, err);
+    return init_ptps(options->ptps, n_gpus, catalogue, model, gpu, cost, err);
+}
+
+void cli_warn_cost(const struct llmsim_cost *cost, const struct llmsim_model *model,
+                   const struct llmsim_gpu *gpu)
+{
+    if (cost->extrapolated_gpus > 0)
+        (void)fprintf(stderr,
+                      "llmsim: warning: nothing was measured of %s on %u x %s: costs are "
+                      "extrapolated from one GPU\n",
+                      model->name, cost->extrapolated_gpus, gpu->name);
 }
 
 enum llmsim_status cli_open_cost(const struct cli_catalogue_options *options,

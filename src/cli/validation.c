@@ -79,6 +79,10 @@ static enum llmsim_status print_text(const struct validation *w, struct llmsim_e
     (void)printf("measured        %s: %zu requests\n", base_name(w->measured_name), w->run.n);
     (void)printf("model           %s\ngpu             %s\ncost            %s\n",
                  w->setup->model.name, w->setup->gpu.name, w->setup->config.cost.model->name);
+    if (w->setup->n_gpus > 1)
+        (void)printf("gpus            %llu, %s\n", (unsigned long long)w->setup->n_gpus,
+                     w->setup->config.cost.extrapolated_gpus > 0 ? "extrapolated from one"
+                                                                 : "measured");
     (void)printf("policy          %s\n", w->setup->config.policy);
     if (w->is_calibrated)
         print_calibration(w);
@@ -155,6 +159,9 @@ static enum llmsim_status print_json(const struct validation *w, struct llmsim_e
     llmsim_json_add_string(&json, json.root, "model", w->setup->model.name);
     llmsim_json_add_string(&json, json.root, "gpu", w->setup->gpu.name);
     llmsim_json_add_string(&json, json.root, "cost", w->setup->config.cost.model->name);
+    llmsim_json_add_number(&json, json.root, "tensor_parallel_size", (double)w->setup->n_gpus);
+    llmsim_json_add_bool(&json, json.root, "extrapolated",
+                         w->setup->config.cost.extrapolated_gpus > 0);
     llmsim_json_add_string(&json, json.root, "policy", w->setup->config.policy);
     if (w->is_calibrated)
         add_calibration(&json, w);

@@ -89,6 +89,11 @@ static const struct llmsim_json_key model_keys[] = {
      .kind = LLMSIM_JSON_POSITIVE,
      .max = 1e6,
      .offset = offsetof(struct llmsim_model, kvc_size_KB)},
+    {.name = "hidden_size",
+     .kind = LLMSIM_JSON_COUNT,
+     .optional = true,
+     .max = 1e6,
+     .offset = offsetof(struct llmsim_model, hidden_size)},
     LLMSIM_JSON_KEY_END,
 };
 
@@ -546,20 +551,23 @@ static void find_fit(const struct llmsim_catalogue *c, const char *model, const 
 
 /* "none on any GPU", or those that have what the caller looks for. */
 static enum llmsim_status fail_without(const struct llmsim_catalogue *c, const char *what,
-                                       const char *model, const char *gpu, const char *how,
-                                       bool is_fit, struct llmsim_error *err)
+                                       const char *model, const char *gpu,
+                                       unsigned tensor_parallel_size, bool is_fit,
+                                       struct llmsim_error *err)
 {
     struct listing measured = {.n = 0};
-    char list[LISTING_TEXT_MAX];
+    char list[LISTING_TEXT_MAX], how[64] = "";
     const cJSON *value;
     cJSON_ArrayForEach(value, cJSON_GetObjectItemCaseSensitive(c->ptps_json.root, model))
     {
         struct llmsim_fit fit;
-        find_fit(c, model, value->string, 1, &fit);
+        find_fit(c, model, value->string, tensor_parallel_size, &fit);
         if (is_fit ? cJSON_IsObject(value) : fit.ptps_tokens_per_s > 0)
             offer(&measured, value->string, 0);
     }
     print_listing(&measured, list);
+    if (is_fit || tensor_parallel_size > 1)
+        (void)snprintf(how, sizeof how, " at tensor parallel size %u", tensor_parallel_size);
     return llmsim_fail_at(err, LLMSIM_CATALOGUE, c->ptps_json.path, 0, 0,
                           "no %s for %.127s on %.127s%s; this model has %s%s", what, model, gpu,
                           how, measured.n > 0 ? "one on: " : "none on any GPU",
@@ -567,13 +575,14 @@ static enum llmsim_status fail_without(const struct llmsim_catalogue *c, const c
 }
 
 enum llmsim_status llmsim_catalogue_ptps(const struct llmsim_catalogue *catalogue,
-                                         const char *model, const char *gpu, double *tokens_per_s,
+                                         const char *model, const char *gpu,
+                                         unsigned tensor_parallel_size, double *tokens_per_s,
                                          struct llmsim_error *err)
 {
     struct llmsim_fit fit;
-    find_fit(catalogue, model, gpu, 1, &fit);
+    find_fit(catalogue, model, gpu, tensor_parallel_size, &fit);
     if (!(fit.ptps_tokens_per_s > 0))
-        return fail_without(catalogue, "PTPS", model, gpu, "", false, err);
+        return fail_without(catalogue, "PTPS", model, gpu, tensor_parallel_size, false, err);
     *tokens_per_s = fit.ptps_tokens_per_s;
     return LLMSIM_OK;
 }
@@ -582,12 +591,11 @@ enum llmsim_status llmsim_catalogue_fit(const struct llmsim_catalogue *catalogue
                                         const char *gpu, unsigned tensor_parallel_size,
                                         struct llmsim_fit *fit, struct llmsim_error *err)
 {
-    char how[64];
     find_fit(catalogue, model, gpu, tensor_parallel_size, fit);
     if (fit->has_coefficients)
         return LLMSIM_OK;
-    (void)snprintf(how, sizeof how, " at tensor parallel size %u", tensor_parallel_size);
-    return fail_without(catalogue, "fitted coefficients", model, gpu, how, true, err);
+    return fail_without(catalogue, "fitted coefficients", model, gpu, tensor_parallel_size, true,
+                        err);
 }
 
 /* ---- writing ---- */
@@ -596,18 +604,20 @@ enum llmsim_status llmsim_catalogue_fit(const struct llmsim_catalogue *catalogue
  * gives the fewest digits that read back as the same number, and heeds no locale. */
 static char *print_entry(const struct llmsim_model *model)
 {
-    char *text = NULL, *values[] = {NULL, NULL, NULL};
+    char *text = NULL, *values[] = {NULL, NULL, NULL}, width[48] = "";
     cJSON *items[] = {cJSON_CreateString(model->name), cJSON_CreateNumber(model->model_size_GB),
                       cJSON_CreateNumber(model->kvc_size_KB)};
     bool all = true;
+    if (model->hidden_size > 0)
+        (void)snprintf(width, sizeof width, ",\n        \"hidden_size\": %u", model->hidden_size);
     for (size_t i = 0; i < 3; i++)
         all =
             (values[i] = items[i] != NULL ? cJSON_PrintUnformatted(items[i]) : NULL) != NULL && all;
-    if (!all ||
-        asprintf(&text,
-                 "%s: {\n        \"num_hidden_layers\": %u,\n        \"num_heads\": %u,\n"
-                 "        \"model_size_GB\": %s,\n        \"kvc_size_KB\": %s\n    }",
-                 values[0], model->num_hidden_layers, model->num_heads, values[1], values[2]) < 0)
+    if (!all || asprintf(&text,
+                         "%s: {\n        \"num_hidden_layers\": %u,\n        \"num_heads\": %u,\n"
+                         "        \"model_size_GB\": %s,\n        \"kvc_size_KB\": %s%s\n    }",
+                         values[0], model->num_hidden_layers, model->num_heads, values[1],
+                         values[2], width) < 0)
         text = NULL;
     for (size_t i = 0; i < 3; i++) {
         cJSON_free(values[i]);

@@ -6,7 +6,6 @@
 #include "llmsim/fitted.h"
 
 #define LLMSIM_MAX_PTPS 1e9
-#define LLMSIM_MAX_TENSOR_PARALLEL_SIZE 1024u
 
 /* Is the member's key a tensor parallel size: "1", "2", …? 0: it is not. */
 unsigned llmsim_fit_entry_size(const cJSON *member);

@@ -603,6 +603,7 @@ static enum llmsim_status read_shape(const struct llmsim_json *json,
     (void)snprintf(shape->architecture, sizeof shape->architecture, "%s", architecture->name);
     shape->model.num_hidden_layers = c.n_layers;
     shape->model.num_heads = c.n_heads;
+    shape->model.hidden_size = c.hidden_size;
     shape->model.kvc_size_KB = (double)kv_bytes / 1024;
     status = read_weight_bytes(json, source->safetensors_path,
                                count.total * shape->bytes_per_parameter, &weight_bytes, err);

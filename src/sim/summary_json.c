@@ -181,6 +181,8 @@ static void add_cost(struct llmsim_json_document *json, const struct llmsim_summ
 {
     struct cJSON *cost = llmsim_json_add_object(json, json->root, "cost");
     llmsim_json_add_string(json, cost, "name", c->model->name);
+    if (c->extrapolated_gpus > 0)
+        llmsim_json_add_number(json, cost, "extrapolated_from_gpus", 1);
     if (c->model == &llmsim_cost_models[LLMSIM_COST_PTPS]) {
         llmsim_json_add_number(json, cost, "ptps", c->ptps_tokens_per_s);
         llmsim_json_add_number(json, cost, "effective_bandwidth_GBps",

@@ -293,7 +293,7 @@ static enum llmsim_status set_cost(struct bench *b, struct llmsim_error *err)
     if (status == LLMSIM_OK)
         status = llmsim_catalogue_gpu(catalogue, b->gpu_name, &b->gpu, err);
     if (status == LLMSIM_OK)
-        status = llmsim_catalogue_ptps(catalogue, b->model.name, b->gpu.name, &ptps, err);
+        status = llmsim_catalogue_ptps(catalogue, b->model.name, b->gpu.name, 1, &ptps, err);
     if (status == LLMSIM_OK)
         status = llmsim_cost_init_ptps(&b->config.cost, &b->model, &b->gpu, ptps, err);
     llmsim_catalogue_close(catalogue);

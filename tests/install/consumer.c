@@ -28,7 +28,7 @@ static enum llmsim_status open_cost(const char *model_name, const char *gpu_name
     if (status == LLMSIM_OK)
         status = llmsim_catalogue_gpu(catalogue, gpu_name, &gpu, err);
     if (status == LLMSIM_OK)
-        status = llmsim_catalogue_ptps(catalogue, model.name, gpu.name, &ptps, err);
+        status = llmsim_catalogue_ptps(catalogue, model.name, gpu.name, 1, &ptps, err);
     if (status == LLMSIM_OK)
         status = llmsim_cost_init_ptps(cost, &model, &gpu, ptps, err);
     llmsim_catalogue_close(catalogue);

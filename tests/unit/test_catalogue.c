@@ -142,6 +142,7 @@ Test(catalogue, shipped_numbers)
     cr_expect_eq(model.model_size_GB, 26);
     /* K and V, 40 layers, 40 heads of 128, 2 bytes: 819,200 bytes. */
     cr_expect_eq(model.kvc_size_KB, 800);
+    cr_expect_eq(model.hidden_size, 5120); /* 40 heads of 128 */
     llmsim_catalogue_close(c);
 }
 
@@ -201,7 +202,7 @@ Test(catalogue, shipped_ptps)
     struct llmsim_catalogue *c = open_shipped();
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         double ptps = 0;
-        cr_expect_eq(llmsim_catalogue_ptps(c, cases[i].model, cases[i].gpu, &ptps, &err),
+        cr_expect_eq(llmsim_catalogue_ptps(c, cases[i].model, cases[i].gpu, 1, &ptps, &err),
                      LLMSIM_OK);
         cr_expect_eq(ptps, cases[i].tokens_per_s);
     }
@@ -274,11 +275,11 @@ Test(catalogue, no_measurement)
         open_texts("{" GPU("G 1") "," GPU("G 2") "," GPU("G 3") "}",
                    "{" MODEL("m") "," MODEL("other") "}", "{\"m\": {\"G 1\": 1.5, \"G 2\": 2}}");
     double ptps;
-    cr_expect_eq(llmsim_catalogue_ptps(c, "m", "G 2", &ptps, &err), LLMSIM_OK);
+    cr_expect_eq(llmsim_catalogue_ptps(c, "m", "G 2", 1, &ptps, &err), LLMSIM_OK);
     cr_expect_eq(ptps, 2);
-    expect_error(llmsim_catalogue_ptps(c, "m", "G 3", &ptps, &err), LLMSIM_CATALOGUE, &err,
+    expect_error(llmsim_catalogue_ptps(c, "m", "G 3", 1, &ptps, &err), LLMSIM_CATALOGUE, &err,
                  "./ptps.json: no PTPS for m on G 3; this model has one on: G 1, G 2");
-    expect_error(llmsim_catalogue_ptps(c, "other", "G 1", &ptps, &err), LLMSIM_CATALOGUE, &err,
+    expect_error(llmsim_catalogue_ptps(c, "other", "G 1", 1, &ptps, &err), LLMSIM_CATALOGUE, &err,
                  "./ptps.json: no PTPS for other on G 1; this model has none on any GPU");
     llmsim_catalogue_close(c);
 }
@@ -409,11 +410,11 @@ Test(catalogue, fits_by_tensor_parallel_size)
                                  " \"G 2\": 8, \"G 3\": {\"2\": {\"ptps\": 9}}}}");
     struct llmsim_fit fit;
     double ptps;
-    cr_expect_eq(llmsim_catalogue_ptps(c, "m", "G 1", &ptps, &err), LLMSIM_OK);
+    cr_expect_eq(llmsim_catalogue_ptps(c, "m", "G 1", 1, &ptps, &err), LLMSIM_OK);
     cr_expect_eq(ptps, 7);
-    cr_expect_eq(llmsim_catalogue_ptps(c, "m", "G 2", &ptps, &err), LLMSIM_OK);
+    cr_expect_eq(llmsim_catalogue_ptps(c, "m", "G 2", 1, &ptps, &err), LLMSIM_OK);
     cr_expect_eq(ptps, 8);
-    expect_error(llmsim_catalogue_ptps(c, "m", "G 3", &ptps, &err), LLMSIM_CATALOGUE, &err,
+    expect_error(llmsim_catalogue_ptps(c, "m", "G 3", 1, &ptps, &err), LLMSIM_CATALOGUE, &err,
                  "./ptps.json: no PTPS for m on G 3; this model has one on: G 1, G 2");
     cr_expect_eq(llmsim_catalogue_fit(c, "m", "G 1", 2, &fit, &err), LLMSIM_OK);
     cr_expect_eq(fit.coefficients.step_s, 1);
@@ -459,7 +460,7 @@ Test(catalogue, put_fit)
     free(text);
     struct llmsim_catalogue *c = NULL;
     cr_assert_eq(llmsim_catalogue_open(".", &c, &err), LLMSIM_OK, "%s", err.message);
-    cr_expect_eq(llmsim_catalogue_ptps(c, "m", "G", &ptps, &err), LLMSIM_OK);
+    cr_expect_eq(llmsim_catalogue_ptps(c, "m", "G", 1, &ptps, &err), LLMSIM_OK);
     cr_expect_eq(ptps, 5);
     cr_assert_eq(llmsim_catalogue_fit(c, "m", "G", 2, &back, &err), LLMSIM_OK);
     cr_expect_eq(memcmp(&back.coefficients, &fit.coefficients, sizeof back.coefficients), 0);
@@ -500,10 +501,12 @@ static const struct llmsim_model new_model = {
     .num_heads = 4,
     .model_size_GB = 1.234567891,
     .kvc_size_KB = 0.5,
+    .hidden_size = 64,
 };
 #define NEW_ENTRY(name)                                                                            \
     name ": {\n        \"num_hidden_layers\": 3,\n        \"num_heads\": 4,\n"                     \
-         "        \"model_size_GB\": 1.234567891,\n        \"kvc_size_KB\": 0.5\n    }"
+         "        \"model_size_GB\": 1.234567891,\n        \"kvc_size_KB\": 0.5,\n"                \
+         "        \"hidden_size\": 64\n    }"
 
 static void expect_model_json(const char *expected)
 {
@@ -556,7 +559,15 @@ Test(catalogue, what_is_written_reads_back)
     cr_expect_eq(read.num_heads, 4);
     cr_expect_eq(read.model_size_GB, 1.234567891);
     cr_expect_eq(read.kvc_size_KB, 0.5);
+    cr_expect_eq(read.hidden_size, 64);
     llmsim_catalogue_close(c);
+    /* A width that is not known is no key. */
+    struct llmsim_model narrow = new_model;
+    narrow.hidden_size = 0;
+    cr_assert_eq(llmsim_catalogue_put_model(".", &narrow, &err), LLMSIM_OK);
+    char *text = read_text(".", "model.json", NULL);
+    cr_expect_null(strstr(text, "hidden_size"));
+    free(text);
 }
 
 /* What would make the file wrong is not written, and a file that is wrong is left alone. */

@@ -172,3 +172,48 @@ Test(cost, changes)
                  LLMSIM_CATALOGUE, &err, "one prompt token takes 10 s: expected 0 to 1 s");
     cr_expect_eq(llmsim_time_to_ns(llmsim_cost_step(&before, &mixed)), 310000000);
 }
+
+/* Four GPUs, 10 layers, width 1000, 1 GB/s and 5 us a message. An all-reduce is 6 messages, each of
+ * 1000 / 4 elements of 2 bytes a token: 6 (5 us + 0.5 us a token), 20 of them a step: 600 us and
+ * 60 us a token. What one GPU takes 310 ms for, they take a fourth of. */
+Test(cost, more_gpus)
+{
+    struct llmsim_model model = {.name = "m",
+                                 .num_hidden_layers = 10,
+                                 .model_size_GB = 0.01,
+                                 .kvc_size_KB = 1e6 / 1024,
+                                 .hidden_size = 1000};
+    struct llmsim_gpu gpu = {.name = "g",
+                             .memory_bw_GBps = 1,
+                             .memory_bw_util_percent = 100,
+                             .link_bw_GBps = 1,
+                             .link_latency_us = 5};
+    const struct llmsim_step_shape mixed = {
+        .prefill_tokens = 100, .prefill_seqs = 1, .decode_seqs = 4, .context_tokens = 200};
+    struct llmsim_cost one, cost;
+    cr_assert_eq(llmsim_cost_init_ptps(&one, &model, &gpu, 1000, NULL), LLMSIM_OK);
+    cost = one;
+    cr_assert_eq(llmsim_cost_extrapolate(&cost, 1, &model, &gpu, &err), LLMSIM_OK);
+    cr_expect_eq(llmsim_time_to_ns(llmsim_cost_step(&cost, &mixed)), 310000000);
+    cr_expect_eq(cost.extrapolated_gpus, 0);
+    cr_assert_eq(llmsim_cost_extrapolate(&cost, 4, &model, &gpu, &err), LLMSIM_OK);
+    cr_expect_eq(llmsim_time_to_ns(llmsim_cost_step(&cost, &mixed)),
+                 310000000 / 4 + 600000 + 104 * 60000);
+    cr_expect_eq(cost.extrapolated_gpus, 4);
+    /* PCIe where there is no link of their own. */
+    cost = one;
+    gpu.link_bw_GBps = 0;
+    gpu.pcie_bw_GBps = 2;
+    cr_assert_eq(llmsim_cost_extrapolate(&cost, 4, &model, &gpu, &err), LLMSIM_OK);
+    cr_expect_eq(llmsim_time_to_ns(llmsim_cost_step(&cost, &mixed)),
+                 310000000 / 4 + 600000 + 104 * 30000);
+    cost = one;
+    gpu.pcie_bw_GBps = 0;
+    expect_error(llmsim_cost_extrapolate(&cost, 4, &model, &gpu, &err), LLMSIM_CATALOGUE, &err,
+                 "gpu.json has neither link_bw nor pcie_bw for g, one of which a replica of 4 GPUs "
+                 "needs");
+    model.hidden_size = 0;
+    expect_error(llmsim_cost_extrapolate(&cost, 4, &model, &gpu, &err), LLMSIM_CATALOGUE, &err,
+                 "model.json has no hidden_size for m, which a replica of 4 GPUs needs");
+    cr_expect_eq(llmsim_time_to_ns(llmsim_cost_step(&cost, &mixed)), 310000000);
+}

@@ -157,6 +157,8 @@ Test(model_from_config, the_catalogue_follows_from_the_configs)
         cr_expect_eq(entry.model_size_GB, is_excepted ? 26 : counted.model_size_GB, "%s",
                      entry.name);
         cr_expect_eq(entry.kvc_size_KB, counted.kvc_size_KB, "%s", entry.name);
+        cr_expect_eq(entry.hidden_size, counted.hidden_size, "%s", entry.name);
+        cr_expect_gt(entry.hidden_size, 0, "%s", entry.name);
     }
     llmsim_catalogue_close(c);
 
