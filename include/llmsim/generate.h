@@ -2,8 +2,8 @@
  *
  * Uniform numbers are GSL's mt19937 (integer arithmetic, so exact everywhere); log, exp and sin are
  * our own, because a C library's may differ in the last bit from one processor to the next.
- * Arrivals and lengths come from two streams of the seed: a change of the one leaves the other as
- * it was. */
+ * Arrivals, lengths and classes come from three streams of the seed: a change of the one leaves the
+ * others as they were. */
 #ifndef LLMSIM_GENERATE_H
 #define LLMSIM_GENERATE_H
 
@@ -56,6 +56,15 @@ LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
 llmsim_length_spec_parse(const char *text, struct llmsim_length_spec *spec,
                          struct llmsim_error *err);
 
+/* Classes with their shares of the requests. */
+#define LLMSIM_MAX_CLASS_MIX 32u
+struct llmsim_class_mix;
+/* "NAME=SHARE,NAME=SHARE,…" with any shares above 0: what counts is their ratio. LLMSIM_USAGE with
+ * the reason if it is not that. */
+LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
+llmsim_class_mix_parse(const char *text, struct llmsim_class_mix **mix, struct llmsim_error *err);
+LLMSIM_API void llmsim_class_mix_destroy(struct llmsim_class_mix *mix);
+
 struct llmsim_generate_options {
     uint64_t n_requests;
     uint64_t seed;
@@ -69,6 +78,8 @@ struct llmsim_generate_options {
     /* LLMSIM_LENGTHS_EMPIRICAL: pairs drawn with replacement from these requests, borrowed. */
     const struct llmsim_request *sample;
     uint64_t n_sample;
+    /* Each request's class is drawn by itself; NULL: they have none. Borrowed. */
+    const struct llmsim_class_mix *classes;
 };
 
 struct llmsim_generator;

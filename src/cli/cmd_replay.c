@@ -90,8 +90,8 @@ static void print_classes(FILE *f, struct llmsim_summary *s)
     bool has_slo = llmsim_slo_is_set(&s->slo);
     if (n == 0)
         return;
-    (void)fprintf(f, "\n%-*s %10s %10s %10s %10s %10s %10s %10s%s\n", width, "class", "requests",
-                  "TTFT p50", "p99", "TPOT p50", "p99", "E2E p50", "p99",
+    (void)fprintf(f, "\n%-*s %10s %10s %10s %10s %10s %10s %10s%s\n", width, "class (s)",
+                  "requests", "TTFT p50", "p99", "TPOT p50", "p99", "E2E p50", "p99",
                   has_slo ? "    SLO met" : "");
     for (size_t i = 0; i < n; i++) {
         struct llmsim_class_summary *c = &s->classes[i];

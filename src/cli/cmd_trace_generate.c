@@ -1,11 +1,12 @@
 /* cmd_trace_generate.c: a synthetic trace. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "cli.h"
 #include "interrupt.h"
 
 struct values {
-    const char *prompt, *output_tokens, *lengths_from;
+    const char *prompt, *output_tokens, *lengths_from, *classes;
     struct cli_trace_output_options out;
     struct cli_choice arrivals;
     uint64_t requests, seed;
@@ -93,6 +94,24 @@ static enum llmsim_status set_options(const struct values *v, struct llmsim_gene
     return status;
 }
 
+static enum llmsim_status parse_classes(const char *text, struct llmsim_class_mix **classes,
+                                        struct llmsim_error *err)
+{
+    struct llmsim_error inner;
+    enum llmsim_status status = llmsim_class_mix_parse(text, classes, &inner);
+    return status == LLMSIM_OK ? LLMSIM_OK
+                               : llmsim_fail(err, status, "--classes %s", inner.message);
+}
+
+/* Say what the new file does not have, as convert does. */
+static void note_losses(const struct values *v, const struct llmsim_trace_writer *writer)
+{
+    struct llmsim_trace_writer_status status;
+    llmsim_trace_writer_get_status(writer, &status);
+    if (v->classes != NULL && !status.has_classes)
+        (void)fprintf(stderr, "llmsim: not written: classes\n");
+}
+
 static enum llmsim_status write_all(struct llmsim_generator *generator,
                                     struct llmsim_trace_writer *writer, struct llmsim_error *err)
 {
@@ -119,7 +138,9 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
     struct llmsim_trace_writer_options writer_options = {
         .format = v->out.to.name,
         .zstd = v->out.compress.row == CLI_COMPRESS_ZST,
+        .with_classes = v->classes != NULL,
     };
+    struct llmsim_class_mix *classes = NULL;
     struct llmsim_request *sample = NULL;
     struct llmsim_generator *generator = NULL;
     struct llmsim_trace_writer *writer = NULL;
@@ -128,7 +149,10 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
     enum llmsim_status status = set_options(v, &generate_options, err);
     if (status == LLMSIM_OK && v->lengths_from != NULL)
         status = read_sample(v->lengths_from, &sample, &generate_options.n_sample, err);
+    if (status == LLMSIM_OK && v->classes != NULL)
+        status = parse_classes(v->classes, &classes, err);
     generate_options.sample = sample;
+    generate_options.classes = classes;
     if (status == LLMSIM_OK)
         status = llmsim_generator_create(&generate_options, &generator, err);
     interrupt_catch();
@@ -136,9 +160,12 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
         status = llmsim_trace_writer_open(v->out.path, &writer_options, &writer, err);
     if (status == LLMSIM_OK)
         status = write_all(generator, writer, err);
+    if (status == LLMSIM_OK)
+        note_losses(v, writer);
     llmsim_trace_writer_close(writer);
     interrupt_release();
     llmsim_generator_destroy(generator);
+    llmsim_class_mix_destroy(classes);
     free(sample);
     return status;
 }
@@ -201,6 +228,11 @@ static const struct cli_option options[] = {
      .help = "draw (prompt, output) pairs of this trace, where no SPEC is given",
      .kind = CLI_STRING,
      .offset = offsetof(struct values, lengths_from)},
+    {.name = "classes",
+     .argument = "NAME=SHARE,...",
+     .help = "each request is of a class, with these shares",
+     .kind = CLI_STRING,
+     .offset = offsetof(struct values, classes)},
     {.name = "seed",
      .argument = "N",
      .help = "the same seed gives the same bytes",

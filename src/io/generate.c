@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "class_mix.h"
 #include "detmath.h"
 #include "lengths.h"
 #include "random.h"
@@ -12,7 +13,7 @@
 
 struct llmsim_generator {
     struct llmsim_generate_options options;
-    struct llmsim_random arrivals, lengths;
+    struct llmsim_random arrivals, lengths, classes;
     double work_s;    /* the sum of the gaps so far, without the day curve */
     double arrival_s; /* of the last request */
     double wave_at_0; /* the day curve's W(0) must be 0 */
@@ -171,9 +172,17 @@ static enum llmsim_status read_generator(void *self, struct llmsim_request *requ
         enum llmsim_status status = draw_lengths(g, request, err);
         if (status != LLMSIM_OK)
             return status;
+        if (g->options.classes != NULL)
+            request->class_id = llmsim_class_mix_draw(g->options.classes, &g->classes);
         g->n_given++;
     }
     return LLMSIM_OK;
+}
+
+static const char *class_name(const void *self, uint16_t class_id)
+{
+    const struct llmsim_generator *g = self;
+    return llmsim_class_mix_name(g->options.classes, class_id);
 }
 
 struct llmsim_source llmsim_generator_source(struct llmsim_generator *generator)
@@ -181,6 +190,8 @@ struct llmsim_source llmsim_generator_source(struct llmsim_generator *generator)
     struct llmsim_source source = llmsim_source_from_array(NULL); /* for requests without ids */
     source.self = generator;
     source.read = read_generator;
+    if (generator->options.classes != NULL)
+        source.class_name = class_name;
     return source;
 }
 
@@ -235,7 +246,8 @@ enum llmsim_status llmsim_generator_create(const struct llmsim_generate_options 
         return status;
     struct llmsim_generator *g = calloc(1, sizeof *g);
     if (g == NULL || !llmsim_random_init(&g->arrivals, options->seed, 0) ||
-        !llmsim_random_init(&g->lengths, options->seed, 1)) {
+        !llmsim_random_init(&g->lengths, options->seed, 1) ||
+        !llmsim_random_init(&g->classes, options->seed, 2)) {
         llmsim_generator_destroy(g);
         return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
     }
@@ -252,5 +264,6 @@ void llmsim_generator_destroy(struct llmsim_generator *generator)
         return;
     llmsim_random_fini(&generator->arrivals);
     llmsim_random_fini(&generator->lengths);
+    llmsim_random_fini(&generator->classes);
     free(generator);
 }

@@ -9,9 +9,8 @@
 
 #define MAX_DRAWS 1000
 
-/* A decimal number at *p, up to `end_at` or the end of the text; *p is moved behind. Our own reader
- * of seconds: no locale, and the same double everywhere. */
-static bool read_number(const char **p, const char *end_at, double *value)
+/* Our own reader of seconds: no locale, and the same double everywhere. */
+bool llmsim_lengths_read_number(const char **p, const char *end_at, double *value)
 {
     size_t n = strcspn(*p, end_at);
     char text[32];
@@ -30,7 +29,7 @@ static bool read_number(const char **p, const char *end_at, double *value)
 /* "A,B,…": up to `capacity` numbers to the end of the text; 0 if it is anything else. */
 static size_t read_list(const char *p, double *values, size_t capacity)
 {
-    for (size_t n = 0; n < capacity && read_number(&p, ",", &values[n]); p++) {
+    for (size_t n = 0; n < capacity && llmsim_lengths_read_number(&p, ",", &values[n]); p++) {
         n++;
         if (*p == '\0')
             return n;
@@ -95,8 +94,8 @@ static bool parse_quantiles(const char *text, struct llmsim_length_spec *spec)
 {
     for (const char *p = text;; p++) {
         uint32_t i = spec->n_quantiles;
-        if (i == LLMSIM_MAX_QUANTILES || !read_number(&p, "=,", &spec->p[i]) || *p++ != '=' ||
-            !read_number(&p, ",", &spec->tokens[i]))
+        if (i == LLMSIM_MAX_QUANTILES || !llmsim_lengths_read_number(&p, "=,", &spec->p[i]) ||
+            *p++ != '=' || !llmsim_lengths_read_number(&p, ",", &spec->tokens[i]))
             return false;
         spec->n_quantiles++;
         if (*p == '\0')

@@ -10,6 +10,10 @@ LLMSIM_MUST_CHECK enum llmsim_status llmsim_lengths_check(const struct llmsim_le
                                                           const char *what,
                                                           struct llmsim_error *err);
 
+/* A decimal number of 0 or more at *p, up to a byte of `end_at` or the end of the text; *p is moved
+ * behind it. */
+bool llmsim_lengths_read_number(const char **p, const char *end_at, double *value);
+
 #define LLMSIM_NO_LENGTH UINT32_MAX
 /* One token count of a checked spec that is not empirical; LLMSIM_NO_LENGTH: a thousand draws all
  * fell outside min to max. */

@@ -376,3 +376,56 @@ Test(generate, ranges_that_cannot_be_met)
     cr_expect(status == LLMSIM_USAGE);
     llmsim_generator_destroy(generator);
 }
+
+/* Shares of 3, 2 and 1: their standard errors over N draws are at most sqrt(1/4/N) = 0.0011. The
+ * arrivals and lengths are those of the same seed without classes, and the classes of two seeds
+ * differ. */
+Test(generate, classes)
+{
+    static struct llmsim_request plain[N], other[N];
+    struct llmsim_generate_options options = poisson();
+    struct llmsim_class_mix *mix;
+    double n_of[4] = {0};
+    size_t n_other = 0;
+    cr_assert(llmsim_class_mix_parse("chat=3,batch job=2,c=1", &mix, NULL) == LLMSIM_OK);
+    generate(&options, plain);
+    options.classes = mix;
+    generate(&options, requests);
+    options.seed = 1;
+    generate(&options, other);
+    for (size_t i = 0; i < N; i++) {
+        cr_assert(requests[i].class_id >= 1 && requests[i].class_id <= 3);
+        n_of[requests[i].class_id]++;
+        n_other += requests[i].class_id != other[i].class_id;
+        cr_assert(plain[i].class_id == 0 && requests[i].arrival_ns == plain[i].arrival_ns &&
+                  requests[i].prompt_tokens == plain[i].prompt_tokens);
+    }
+    cr_expect(fabs(n_of[1] / N - 3 / 6.0) < 0.007 && fabs(n_of[2] / N - 2 / 6.0) < 0.007);
+    /* Two independent draws are equal with probability (9 + 4 + 1)/36. */
+    cr_expect(fabs((double)n_other / N - 22 / 36.0) < 0.007);
+    llmsim_class_mix_destroy(mix);
+}
+
+Test(generate, classes_that_are_none)
+{
+    static const char *const faults[] = {
+        "",
+        "a",
+        "a=",
+        "a=0",
+        "a=-1",
+        "=1",
+        "a=1,",
+        ",a=1",
+        "a=1,a=2",
+        "a=x",
+        "a\tb=1",
+        "\xff=1",
+        "1234567890123456789012345678901234567890123456789012345678901234=1",
+        "1=1,2=1,3=1,4=1,5=1,6=1,7=1,8=1,9=1,10=1,11=1,12=1,13=1,14=1,15=1,16=1,17=1,18=1,19=1,"
+        "20=1,21=1,22=1,23=1,24=1,25=1,26=1,27=1,28=1,29=1,30=1,31=1,32=1,33=1"};
+    struct llmsim_class_mix *mix;
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+        cr_expect(llmsim_class_mix_parse(faults[i], &mix, NULL) == LLMSIM_USAGE && mix == NULL,
+                  "%s", faults[i]);
+}
