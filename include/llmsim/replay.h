@@ -17,8 +17,9 @@ extern "C" {
 
 #define LLMSIM_MAX_NUM_SEQS 65535u
 #define LLMSIM_MAX_BLOCK_SIZE 4096u
+#define LLMSIM_MAX_REPLICAS 4096u
 
-/* The state of a run after an event: for tests and progress. */
+/* The state of a run after an event, all replicas together: for tests and progress. */
 struct llmsim_observation {
     llmsim_time now;
     uint64_t n_arrived;
@@ -28,9 +29,10 @@ struct llmsim_observation {
     uint64_t n_steps;
     uint64_t n_output_tokens; /* of the requests that have ended */
     uint64_t n_preempted;     /* waiting for their second and later turn; n_waiting excludes them */
+    uint64_t n_in_transfer;   /* their KV cache is on its way, or waits where it has come */
     uint64_t kv_blocks_used;
     uint64_t kv_blocks_free;
-    bool in_step; /* the replica is busy */
+    uint32_t n_in_step; /* replicas that are busy */
 };
 
 struct llmsim_replay_config {
@@ -47,6 +49,21 @@ struct llmsim_replay_config {
     uint64_t num_gpu_blocks;
     uint32_t block_size;
     uint64_t kv_watermark_blocks;
+    double kv_bytes_per_token; /* what goes over links and to the host; not looked at otherwise */
+    const char *preemption;  /* a name of the preemption table; NULL: "recompute" */
+    double swap_bytes_per_s; /* preemption swap: between the GPU's memory and the host's */
+    /* Several replicas: 0 and 1 are one. Or prefill_replicas that process prompts and
+     * decode_replicas that do the rest, where neither is 0; the KV cache goes from one to the other
+     * over a link that each prefill replica has, one request after the other. */
+    uint32_t n_replicas;
+    uint32_t prefill_replicas, decode_replicas;
+    double link_bytes_per_s;
+    double link_latency_s;
+    const char *router; /* a name of the router table; NULL: "round-robin" */
+    uint64_t seed;      /* of router random */
+    /* What is reported: requests that arrive from from_ns on and before until_ns (0: no end). What
+     * came before is simulated all the same; at until_ns the run stops. */
+    int64_t from_ns, until_ns;
     /* Called after every event, or every so many (0 is 1); NULL: not at all. The step engine's
      * events are the arrivals and the ends of steps; the fast engine's are its runs, and it reads
      * an arrival only once the scheduler can see it, so its n_arrived and n_waiting count what it
@@ -72,8 +89,10 @@ LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
 llmsim_kv_capacity(const struct llmsim_kv_memory *memory, const struct llmsim_model *model,
                    const struct llmsim_gpu *gpu, uint64_t *num_blocks, struct llmsim_error *err);
 
-/* The i-th policy, engine or queue order; NULL behind the last. */
+/* The i-th policy, engine, queue order, router or way to preempt; NULL behind the last. */
 LLMSIM_API const struct llmsim_choice *llmsim_policy_choice(size_t i);
+LLMSIM_API const struct llmsim_choice *llmsim_router_choice(size_t i);
+LLMSIM_API const struct llmsim_choice *llmsim_preemption_choice(size_t i);
 LLMSIM_API const struct llmsim_choice *llmsim_engine_choice(size_t i);
 LLMSIM_API const struct llmsim_choice *llmsim_order_choice(size_t i);
 

@@ -3,8 +3,10 @@
  * The engine reports to any number of sinks, in this order: begin; then, as simulated time goes on,
  * steps and ended requests (tokens, then request, for each); then end. Steps come in runs: n_steps
  * decode steps of one batch whose durations are an arithmetic progression, so a sink that only
- * counts pays for the run, not for its steps. A member of the table that a sink does not need is
- * NULL. A status other than LLMSIM_OK ends the run with it. */
+ * counts pays for the run, not for its steps. Runs of one replica come in order of time; among
+ * replicas, in order of the ends of whole runs, which are not the same in every engine. A member of
+ * the table that a sink does not need is NULL. A status other than LLMSIM_OK ends the run with it.
+ */
 #ifndef LLMSIM_SINK_H
 #define LLMSIM_SINK_H
 
@@ -25,6 +27,8 @@ extern "C" {
     X(COMPLETED, "completed")                                                                      \
     X(REJECTED_TOO_LONG, "rejected_too_long")                                                      \
     X(FAILED_IN_TRACE, "failed_in_trace")                                                          \
+    X(UNFINISHED, "unfinished")                                                                    \
+    X(OUTSIDE_WINDOW, "outside_window")                                                            \
     X(BAD_ROW, "bad_row")
 
 enum llmsim_outcome {
@@ -39,7 +43,8 @@ LLMSIM_API const char *llmsim_outcome_name(enum llmsim_outcome outcome);
 #define LLMSIM_STEP_KIND_LIST(X)                                                                   \
     X(PREFILL, "prefill")                                                                          \
     X(DECODE, "decode")                                                                            \
-    X(MIXED, "mixed")
+    X(MIXED, "mixed")                                                                              \
+    X(SWAP, "swap")
 
 enum llmsim_step_kind {
 #define X(name, text) LLMSIM_STEP_##name,
@@ -48,7 +53,8 @@ enum llmsim_step_kind {
 };
 LLMSIM_API const char *llmsim_step_kind_name(enum llmsim_step_kind kind);
 
-/* Requests of a step whose previous token did not come at the end of the decode step before it. */
+/* Requests that will be reported whose previous token did not come at the end of the decode step
+ * before this one. */
 struct llmsim_gap {
     llmsim_time since; /* when their previous token came */
     uint32_t n_seqs;
@@ -56,29 +62,43 @@ struct llmsim_gap {
 
 /* n_steps consecutive steps without a pause between them; more than one only if they decode. */
 struct llmsim_step_run {
-    uint64_t first_step_id; /* counts all steps from 0 */
+    uint64_t first_step_id; /* counts the replica's steps from 0 */
     uint64_t n_steps;
-    uint32_t replica; /* that did them */
+    uint32_t replica;
+    bool is_reported; /* they start in the window that is looked at */
     llmsim_time start, end;
     struct llmsim_decode_run durations; /* of one step alone: .first */
     enum llmsim_step_kind kind;
     struct llmsim_step_shape shape; /* of the first step; each later one reads decode_seqs more */
-    /* The decoding requests by when their previous token came: all but those in `gaps` at
-     * `previous_decode_end`. Valid during the call. */
+    /* Of the decoding requests, those that will be reported (all, if there is no window), by when
+     * their previous token came: all but those in `gaps` at `previous_decode_end`. Valid during the
+     * call. */
+    uint32_t n_reported;
     llmsim_time previous_decode_end;
     const struct llmsim_gap *gaps;
     size_t n_gaps;
 };
 
-/* Tokens that came without a preemption between them: the first at the end of a prefill, the others
- * at the ends of n_tokens - 1 consecutive decode steps from first_decode_step on, counting the
- * decode steps of all runs from 0. */
+/* How a request came to a segment of its tokens. */
+enum llmsim_segment_kind {
+    LLMSIM_SEGMENT_PREFILL, /* its prompt was processed, or after a preemption processed again */
+    LLMSIM_SEGMENT_SWAPPED, /* its KV cache came back from the host */
+    LLMSIM_SEGMENT_MOVED,   /* its KV cache came from a prefill replica */
+};
+
+/* Tokens that came without a break between them. After a prefill the first comes at its end and the
+ * others at the ends of n_tokens - 1 consecutive decode steps from first_decode_step on; otherwise
+ * all come at the ends of decode steps. Decode steps are those of the request's last replica,
+ * counted from 0. */
 struct llmsim_token_segment {
-    int64_t first_token_ns;
-    int64_t gap_ns; /* since the last token of the segment before; of no meaning in the first */
+    int64_t start_ns; /* its first token, after a prefill; else when it was back in a running set */
+    int64_t gap_ns;   /* from the last token of the segment before; of no meaning in the first */
     uint64_t first_decode_step;
     uint32_t n_tokens;
+    enum llmsim_segment_kind kind;
 };
+
+#define LLMSIM_NO_TIME INT64_C(-1)
 
 /* A request that has ended. All times are rounded to the nearest nanosecond, as they are printed;
  * a latency is a difference of two of them. */
@@ -88,9 +108,12 @@ struct llmsim_result {
     size_t id_length;
     enum llmsim_outcome outcome;
     uint32_t preemptions;
-    uint32_t replica;       /* that made its last token */
-    int64_t scheduled_ns;   /* start of the first step that it took part in */
-    int64_t first_token_ns; /* of no meaning without output tokens */
+    uint32_t replica;         /* where it ended */
+    uint32_t prefill_replica; /* where its prompt was processed */
+    uint32_t n_tokens;        /* that came out: all output tokens, unless it is unfinished */
+    int64_t scheduled_ns;     /* start of its first step, or LLMSIM_NO_TIME */
+    int64_t first_token_ns;   /* of no meaning without tokens */
+    int64_t last_token_ns;    /* likewise */
     int64_t end_ns;
     int64_t unloaded_ns;
     int64_t decode_ns; /* its decode steps, each at what it would take without prompts beside it */
@@ -135,13 +158,16 @@ static inline uint64_t llmsim_result_slowdown_millionths(const struct llmsim_res
     return (uint64_t)((double)llmsim_result_e2e_ns(r) / (double)r->unloaded_ns * 1e6 + 0.5);
 }
 
-/* Where a completed request's E2E went; the five add up to it. */
+/* Where a completed request's E2E went; the parts add up to it. */
 struct llmsim_attribution {
     int64_t wait_ns;         /* arrival to its first step */
     int64_t prefill_ns;      /* its first step to its first token, or to its end without output */
     int64_t decode_ns;       /* its decode steps, without what prompts beside them add */
     int64_t interference_ns; /* its decodes stood still, or were slowed, for others' prompts */
-    int64_t preempted_ns;    /* from the last token before a preemption to the next */
+    int64_t preempted_ns;    /* from the last token before a preemption to the next, or until its
+                              * KV cache is back */
+    int64_t transfer_ns;     /* from its first token to when its KV cache is in a decode replica's
+                              * running set */
 };
 
 static inline struct llmsim_attribution llmsim_result_attribution(const struct llmsim_result *r)
@@ -150,11 +176,12 @@ static inline struct llmsim_attribution llmsim_result_attribution(const struct l
     int64_t first_ns = r->request.output_tokens > 0 ? r->first_token_ns : r->end_ns;
     a.wait_ns = llmsim_result_queue_ns(r);
     a.prefill_ns = first_ns - r->scheduled_ns;
-    a.preempted_ns = 0;
+    a.preempted_ns = a.transfer_ns = 0;
     for (size_t i = 1; i < r->n_segments; i++)
-        a.preempted_ns += r->segments[i].gap_ns;
+        *(r->segments[i].kind == LLMSIM_SEGMENT_MOVED ? &a.transfer_ns : &a.preempted_ns) +=
+            r->segments[i].gap_ns;
     /* The sum of true durations, rounded, can pass that of the printed ones by 1 ns. */
-    int64_t rest_ns = r->end_ns - first_ns - a.preempted_ns;
+    int64_t rest_ns = r->end_ns - first_ns - a.preempted_ns - a.transfer_ns;
     a.decode_ns = r->decode_ns < rest_ns ? r->decode_ns : rest_ns;
     a.interference_ns = rest_ns - a.decode_ns;
     return a;
@@ -163,9 +190,12 @@ static inline struct llmsim_attribution llmsim_result_attribution(const struct l
 /* What a sink may ask of the running engine. */
 struct llmsim_run_view {
     const void *engine;
-    /* The first decode step that a running request may still refer to. NULL: this engine hands over
-     * every token's time (llmsim_result.token_ns). */
-    uint64_t (*oldest_decode_step)(const void *engine);
+    uint32_t n_replicas;
+    /* The first decode step of a replica that a request may still refer to. NULL: this engine hands
+     * over every token's time (llmsim_result.token_ns). */
+    uint64_t (*oldest_decode_step)(const void *engine, uint32_t replica);
+    /* All steps that end before this time have been reported. */
+    llmsim_time (*steps_known_until)(const void *engine);
     const struct llmsim_source *source; /* where the run's requests come from */
     /* A sink that writes millions of rows in one call asks every so often, with the simulated time
      * that it is at: LLMSIM_INTERRUPTED says that the run is to end. */
@@ -173,8 +203,10 @@ struct llmsim_run_view {
     void *run;
 };
 
+/* Of the requests and steps in the window that is looked at. */
 struct llmsim_totals {
-    uint64_t n_requests; /* ended, by any outcome; what follows is of the completed ones */
+    uint64_t n_requests;       /* ended, by any outcome; what follows is of the completed ones */
+    uint64_t n_outside_window; /* not among them */
     uint64_t n_completed;
     uint64_t n_preemptions;
     uint64_t n_steps;

@@ -75,6 +75,22 @@ static enum llmsim_status set_kv_cache(const struct replay_settings *s,
     return status;
 }
 
+/* Where KV caches go: to the host and back, and over the links between replicas. */
+static enum llmsim_status set_copies(const struct replay_settings *s,
+                                     const struct llmsim_model *model, const struct llmsim_gpu *gpu,
+                                     struct llmsim_replay_config *config, struct llmsim_error *err)
+{
+    config->kv_bytes_per_token = model->kvc_size_KB * 1024;
+    config->swap_bytes_per_s = gpu->pcie_bw_GBps * 1e9;
+    config->link_bytes_per_s = s->kv_link_gbps * 1e9 / 8;
+    config->link_latency_s = s->kv_link_latency_us / 1e6;
+    if (strcmp(s->preemption.name, "swap") == 0 && !(gpu->pcie_bw_GBps > 0))
+        return llmsim_fail(err, LLMSIM_CATALOGUE,
+                           "--preemption swap: gpu.json has no pcie_bw (GB/s) for \"%s\"",
+                           gpu->name);
+    return LLMSIM_OK;
+}
+
 /* An option that would change nothing is a mistake, not a wish. */
 enum llmsim_status replay_setup_check(const struct replay_settings *s,
                                       const struct llmsim_trace_status *trace,
@@ -83,6 +99,9 @@ enum llmsim_status replay_setup_check(const struct replay_settings *s,
     if (s->long_prefill_token_threshold > 0 && strcmp(s->policy.name, "mixed") != 0)
         return llmsim_fail(err, LLMSIM_USAGE,
                            "--long-prefill-token-threshold goes with --policy mixed");
+    if (strcmp(s->router.name, llmsim_router_choice(0)->name) != 0 && s->replicas < 2 &&
+        s->prefill_replicas == 0)
+        return llmsim_fail(err, LLMSIM_USAGE, "--router goes with --replicas");
     if (strcmp(s->queue_order.name, "priority") == 0 && !trace->has_priorities)
         return llmsim_fail(err, LLMSIM_USAGE,
                            "--queue-order priority: the trace has no column priority");
@@ -106,6 +125,14 @@ enum llmsim_status replay_setup_init(struct replay_setup *setup, const struct re
         .max_num_seqs = (uint32_t)s->max_num_seqs,
         .max_num_batched_tokens = (uint32_t)s->max_num_batched_tokens,
         .long_prefill_token_threshold = (uint32_t)s->long_prefill_token_threshold,
+        .preemption = s->preemption.name,
+        .n_replicas = (uint32_t)s->replicas,
+        .prefill_replicas = (uint32_t)s->prefill_replicas,
+        .decode_replicas = (uint32_t)s->decode_replicas,
+        .router = s->router.name,
+        .seed = s->seed,
+        .from_ns = (int64_t)(s->from_s * 1e9 + 0.5),
+        .until_ns = (int64_t)(s->until_s * 1e9 + 0.5),
     };
     setup->description = (struct llmsim_run_description){
         .config = config,
@@ -122,6 +149,8 @@ enum llmsim_status replay_setup_init(struct replay_setup *setup, const struct re
         status = parse_slo(s->slo, &setup->description.slo, err);
     if (status == LLMSIM_OK)
         status = set_kv_cache(s, &setup->model, &setup->gpu, config, err);
+    if (status == LLMSIM_OK)
+        status = set_copies(s, &setup->model, &setup->gpu, config, err);
     setup->description.settings = setup->listed;
     setup->description.n_settings = cli_list_settings(replay_settings_options, s, setup->listed);
     return status;
@@ -231,6 +260,64 @@ const struct cli_option replay_server_options[] = {
      .initial = "0.01",
      .goes_with = "kv-cache=paged",
      .offset = offsetof(struct replay_settings, watermark)},
+    {.name = "preemption",
+     .argument = "HOW",
+     .help = "paged: what a request loses that is preempted when no block is left",
+     .kind = CLI_CHOICE,
+     .choice = llmsim_preemption_choice,
+     .initial = "recompute",
+     .goes_with = "kv-cache=paged",
+     .offset = offsetof(struct replay_settings, preemption)},
+    {.name = "replicas",
+     .argument = "N",
+     .help = "copies of the model, each with a queue and a KV cache of its own",
+     .kind = CLI_U64,
+     .initial = "1",
+     .min = 1,
+     .max = LLMSIM_MAX_REPLICAS,
+     .offset = offsetof(struct replay_settings, replicas)},
+    {.name = "router",
+     .argument = "R",
+     .help = "which replica a request goes to when it arrives",
+     .kind = CLI_CHOICE,
+     .choice = llmsim_router_choice,
+     .initial = "round-robin",
+     .offset = offsetof(struct replay_settings, router)},
+    {.name = "seed",
+     .argument = "N",
+     .help = "of router random",
+     .kind = CLI_U64,
+     .initial = "1",
+     .max = UINT64_MAX,
+     .goes_with = "router=random",
+     .offset = offsetof(struct replay_settings, seed)},
+    {.name = "prefill-replicas",
+     .argument = "N",
+     .help = "replicas that process prompts only, beside --decode-replicas",
+     .kind = CLI_U64,
+     .initial = "0",
+     .max = LLMSIM_MAX_REPLICAS / 2,
+     .offset = offsetof(struct replay_settings, prefill_replicas)},
+    {.name = "decode-replicas",
+     .argument = "N",
+     .help = "replicas that make the tokens after the first",
+     .kind = CLI_U64,
+     .initial = "0",
+     .max = LLMSIM_MAX_REPLICAS / 2,
+     .offset = offsetof(struct replay_settings, decode_replicas)},
+    {.name = "kv-link-gbps",
+     .argument = "X",
+     .help = "link of a prefill replica for KV caches, in 10^9 bits/s",
+     .kind = CLI_DOUBLE,
+     .initial = "200",
+     .offset = offsetof(struct replay_settings, kv_link_gbps)},
+    {.name = "kv-link-latency-us",
+     .argument = "X",
+     .help = "latency of that link, in microseconds",
+     .kind = CLI_DOUBLE,
+     .allows_zero = true,
+     .initial = "10",
+     .offset = offsetof(struct replay_settings, kv_link_latency_us)},
     CLI_OPTION_END,
 };
 
@@ -242,6 +329,21 @@ const struct cli_option replay_settings_options[] = {
      .kind = CLI_STRING,
      .is_no_setting = true,
      .offset = offsetof(struct replay_settings, slo)},
+    {.name = "from",
+     .argument = "S",
+     .help = "report requests that arrive from this simulated second on; what comes before is "
+             "simulated too",
+     .kind = CLI_DOUBLE,
+     .allows_zero = true,
+     .initial = "0",
+     .offset = offsetof(struct replay_settings, from_s)},
+    {.name = "until",
+     .argument = "S",
+     .help = "stop at this simulated second; who has not ended is unfinished (0: no end)",
+     .kind = CLI_DOUBLE,
+     .allows_zero = true,
+     .initial = "0",
+     .offset = offsetof(struct replay_settings, until_s)},
     CLI_TRACE_OPTIONS(struct replay_settings, trace),
     {.name = "engine",
      .argument = "NAME",

@@ -12,11 +12,13 @@
 struct replay_settings {
     struct cli_catalogue_options catalogue;
     struct cli_trace_options trace;
-    struct cli_choice policy, queue_order, engine, kv_cache;
+    struct cli_choice policy, queue_order, engine, kv_cache, preemption, router;
     const char *slo;
     uint64_t max_num_seqs, max_num_batched_tokens, long_prefill_token_threshold;
     uint64_t block_size, num_gpu_blocks;
     double gpu_memory_utilization, activation_GB, watermark;
+    uint64_t replicas, prefill_replicas, decode_replicas, seed;
+    double kv_link_gbps, kv_link_latency_us, from_s, until_s;
 };
 extern const struct cli_option replay_settings_options[];
 /* Of these, the ones about the server, and none about the trace: for a command that has no trace.

@@ -18,12 +18,17 @@ struct arrivals {
     size_t next, n;
     uint64_t n_taken;
     int64_t last_arrival_ns;
+    int64_t until_ns;  /* those who arrive then or later are not given out */
+    uint64_t n_beyond; /* how many they were */
     bool ended;
+    bool is_cut; /* the source has more */
     struct llmsim_request batch[ARRIVALS_BATCH];
 };
 
-void llmsim_arrivals_init(struct arrivals *a, const struct llmsim_source *source,
+void llmsim_arrivals_init(struct arrivals *a, const struct llmsim_source *source, int64_t until_ns,
                           struct llmsim_error *err);
+/* Read and count what lies beyond the end, so that the whole trace is accounted for. */
+LLMSIM_MUST_CHECK enum llmsim_status llmsim_arrivals_drain(struct arrivals *a);
 const struct llmsim_request *llmsim_arrivals_refill(struct arrivals *a);
 
 /* The next request to arrive, or NULL when the source has ended or failed (see `status`). */

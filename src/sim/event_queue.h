@@ -1,4 +1,4 @@
-/* event_queue.h: pending events in their total order: time, then kind, then sequence number.
+/* event_queue.h: pending events in their total order: time, then kind, replica, sequence number.
  *
  * A 4-ary heap: half the levels of a binary one, and the four children share cache lines. It holds
  * one event a replica or so, because arrivals are merged from a cursor. */
@@ -13,7 +13,7 @@
 #include "llmsim/time.h"
 
 /* In the order in which events of one time are handled (DESIGN rule 2). */
-enum event_kind { EVENT_STEP_END, EVENT_ARRIVAL };
+enum event_kind { EVENT_STEP_END, EVENT_TRANSFER_END, EVENT_ARRIVAL };
 
 struct event {
     llmsim_time time;
@@ -34,6 +34,8 @@ static inline bool llmsim_event_before(const struct event *a, const struct event
         return a->time < b->time;
     if (a->kind != b->kind)
         return a->kind < b->kind;
+    if (a->replica != b->replica)
+        return a->replica < b->replica;
     return a->sequence < b->sequence;
 }
 

@@ -65,7 +65,7 @@ void llmsim_policy_admit(struct boundary *b, uint32_t chunk)
     struct prefill *p = &b->prefills[b->n_prefills++];
     *p = (struct prefill){
         .request = *b->head,
-        .scheduled_ns = LLMSIM_NOT_SCHEDULED,
+        .scheduled_ns = LLMSIM_NO_TIME,
         .resumed = b->head_resumed,
         .admission = b->n_admissions++,
         .n_generated = b->head_generated,

@@ -11,8 +11,6 @@
 
 #include "llmsim/replay.h"
 
-#define LLMSIM_NOT_SCHEDULED INT64_MIN
-
 /* A request whose prompt is being processed. After a preemption its prompt is followed by the
  * tokens that it had made: they are processed again, together. */
 struct prefill {

@@ -13,8 +13,22 @@ static const struct engine *const engines[] = {&llmsim_engine_fast, &llmsim_engi
 /* Simulated time past 2^62 ns = 146 years is a broken trace or catalogue, not a workload. */
 #define MAX_TIME llmsim_time_from_ns((int64_t)1 << 62)
 
+/* Copies that take longer are a mistake in the settings. */
+#define MAX_COPY_S 1000.0
+
 /* A row of tokens.csv takes some nanoseconds, as long as nothing waits for the disk. */
 #define TOKENS_BETWEEN_LOOKS ((uint64_t)1 << 20)
+
+enum { PREEMPTION_RECOMPUTE, PREEMPTION_SWAP };
+
+const struct llmsim_choice *llmsim_preemption_choice(size_t i)
+{
+    static const struct llmsim_choice rows[] = {
+        [PREEMPTION_RECOMPUTE] = {"recompute", "forget the KV cache, process the tokens again"},
+        [PREEMPTION_SWAP] = {"swap", "copy the KV cache to the host's memory, and back"},
+    };
+    return i < sizeof rows / sizeof *rows ? &rows[i] : NULL;
+}
 
 const struct llmsim_choice *llmsim_engine_choice(size_t i)
 {
@@ -89,18 +103,21 @@ enum llmsim_status llmsim_run_broken(struct run *run, const char *invariant, llm
 
 enum llmsim_status llmsim_run_check_end(struct run *run)
 {
-    return LLMSIM_RUN_CHECK(run, run->totals.n_requests == run->arrivals.n_taken,
-                            llmsim_time_from_ns(run->totals.last_end_ns), run->arrivals.n_taken);
+    uint64_t n_rows = run->arrivals.n_taken + run->arrivals.n_beyond;
+    return LLMSIM_RUN_CHECK(run, run->totals.n_requests + run->totals.n_outside_window == n_rows,
+                            llmsim_time_from_ns(run->totals.last_end_ns), n_rows);
 }
 
 enum llmsim_status llmsim_run_steps(struct run *run, const struct llmsim_step_run *steps)
 {
     enum llmsim_status status = LLMSIM_OK;
-    run->totals.n_steps += steps->n_steps;
-    if (steps->shape.decode_seqs > 0)
-        run->totals.n_decode_steps += steps->n_steps;
-    if (steps->shape.prefill_seqs > 0)
-        run->totals.n_prefill_steps += steps->n_steps;
+    if (steps->is_reported) {
+        run->totals.n_steps += steps->n_steps;
+        if (steps->shape.decode_seqs > 0)
+            run->totals.n_decode_steps += steps->n_steps;
+        if (steps->shape.prefill_seqs > 0)
+            run->totals.n_prefill_steps += steps->n_steps;
+    }
     status = LLMSIM_RUN_CHECK(run, steps->end >= steps->start, steps->start, run->arrivals.n_taken);
     if (steps->end > MAX_TIME)
         return llmsim_fail(run->err, LLMSIM_RUN_FAILED,
@@ -139,8 +156,8 @@ static int compare_numbers(const char *a, size_t na, const char *b, size_t nb)
  * equal ids by row. */
 static int compare_ids(const void *left, const void *right, void *ctx)
 {
-    const struct llmsim_request *a = &((const struct llmsim_result *)left)->request;
-    const struct llmsim_request *b = &((const struct llmsim_result *)right)->request;
+    const struct llmsim_request *a = &((const struct ended *)left)->result.request;
+    const struct llmsim_request *b = &((const struct ended *)right)->result.request;
     const struct llmsim_source *source = ctx;
     if (a->id != LLMSIM_NO_ID && b->id != LLMSIM_NO_ID) {
         size_t na, nb;
@@ -157,15 +174,15 @@ static int compare_ids(const void *left, const void *right, void *ctx)
 }
 
 /* As a rule they are: engines report requests of one time in the order of admission. */
-static bool is_sorted(const struct llmsim_result *results, size_t n, struct llmsim_source *source)
+static bool is_sorted(const struct ended *ended, size_t n, struct llmsim_source *source)
 {
     for (size_t i = 1; i < n; i++)
-        if (compare_ids(&results[i - 1], &results[i], source) > 0)
+        if (compare_ids(&ended[i - 1], &ended[i], source) > 0)
             return false;
     return true;
 }
 
-static enum llmsim_status end_request(struct run *run, struct llmsim_result *result)
+static enum llmsim_status tell_sinks(struct run *run, struct llmsim_result *result)
 {
     const struct llmsim_source *source = &run->source;
     if (result->request.id == LLMSIM_NO_ID) {
@@ -181,49 +198,117 @@ static enum llmsim_status end_request(struct run *run, struct llmsim_result *res
     enum llmsim_status status = LLMSIM_OK;
     for (size_t i = 0; i < run->n_sinks && status == LLMSIM_OK; i++) {
         const struct llmsim_sink *sink = &run->sinks[i];
-        if (sink->ops->tokens != NULL && result->outcome == LLMSIM_OUTCOME_COMPLETED &&
-            result->request.output_tokens > 0)
+        if (sink->ops->tokens != NULL && result->n_tokens > 0)
             status = sink->ops->tokens(sink->self, result, run->err);
         if (sink->ops->request != NULL && status == LLMSIM_OK)
             status = sink->ops->request(sink->self, result, run->err);
     }
-    if (result->request.id != LLMSIM_NO_ID)
-        source->release(source->self, result->request.id);
+    return status;
+}
 
+static void count_completed(struct run *run, const struct llmsim_result *result)
+{
     struct llmsim_totals *totals = &run->totals;
-    totals->n_requests++;
-    if (result->outcome != LLMSIM_OUTCOME_COMPLETED)
-        return status;
     if (totals->n_completed++ == 0 || result->request.arrival_ns < totals->first_arrival_ns)
         totals->first_arrival_ns = result->request.arrival_ns;
     totals->last_end_ns = result->end_ns;
     totals->n_preemptions += result->preemptions;
     totals->prompt_tokens += result->request.prompt_tokens;
     totals->output_tokens += result->request.output_tokens;
-    run->n_unobserved_tokens += result->request.output_tokens;
+}
+
+/* What arrived before the window that is looked at was simulated for what it does to others. */
+static enum llmsim_status end_request(struct run *run, struct llmsim_result *result)
+{
+    enum llmsim_status status = LLMSIM_OK;
+    if (result->request.arrival_ns >= run->config->from_ns) {
+        status = tell_sinks(run, result);
+        run->totals.n_requests++;
+        if (result->outcome == LLMSIM_OUTCOME_COMPLETED)
+            count_completed(run, result);
+    } else {
+        run->totals.n_outside_window++;
+    }
+    if (result->request.id != LLMSIM_NO_ID)
+        run->source.release(run->source.self, result->request.id);
+    run->n_unobserved_tokens += result->n_tokens;
     return status;
 }
 
-enum llmsim_status llmsim_run_end_requests(struct run *run, struct llmsim_result *results, size_t n)
+struct ended *llmsim_run_put_ended(struct run *run)
+{
+    if (run->n_ended == run->ended_capacity) {
+        size_t capacity = run->ended_capacity > 0 ? 2 * run->ended_capacity : 64;
+        struct ended *ended = realloc(run->ended, capacity * sizeof *ended);
+        if (ended == NULL) {
+            run->deferred = llmsim_fail(run->err, LLMSIM_RUN_FAILED, "out of memory");
+            return NULL;
+        }
+        run->ended = ended;
+        run->ended_capacity = capacity;
+    }
+    run->n_put++;
+    return &run->ended[run->n_ended++];
+}
+
+enum llmsim_status llmsim_run_report_ended(struct run *run)
 {
     enum llmsim_status status = LLMSIM_OK;
-    if (!is_sorted(results, n, &run->source))
-        qsort_r(results, n, sizeof *results, compare_ids, &run->source);
-    for (size_t i = 0; i < n && status == LLMSIM_OK; i++) {
-        status = end_request(run, &results[i]);
+    if (!is_sorted(run->ended, run->n_ended, &run->source))
+        qsort_r(run->ended, run->n_ended, sizeof *run->ended, compare_ids, &run->source);
+    for (size_t i = 0; i < run->n_ended; i++) {
+        struct ended *ended = &run->ended[i];
+        if (ended->result.segments == NULL)
+            ended->result.segments = &ended->segment;
+        run->n_put_tokens += ended->result.n_tokens;
+        if (status == LLMSIM_OK)
+            status = end_request(run, &ended->result);
         if (status == LLMSIM_OK && run->n_unobserved_tokens >= TOKENS_BETWEEN_LOOKS)
-            status = look_within_event(run, results[i].end_ns);
+            status = look_within_event(run, ended->result.end_ns);
+        run->free_kept(ended->kept);
     }
+    run->n_ended = 0;
     return status;
+}
+
+enum llmsim_status llmsim_run_report_ended_before(struct run *run, llmsim_time now)
+{
+    if (run->n_ended == 0 || run->ended[0].result.end_ns == llmsim_time_to_ns(now))
+        return LLMSIM_OK;
+    return llmsim_run_report_ended(run);
+}
+
+static void put_not_run(struct run *run, const struct llmsim_request *request,
+                        enum llmsim_outcome outcome, llmsim_time now, uint32_t replica)
+{
+    struct ended *ended = llmsim_run_put_ended(run);
+    if (ended != NULL)
+        *ended = (struct ended){.result = {.request = *request,
+                                           .outcome = outcome,
+                                           .replica = replica,
+                                           .prefill_replica = replica,
+                                           .scheduled_ns = LLMSIM_NO_TIME,
+                                           .end_ns = llmsim_time_to_ns(now)}};
 }
 
 void llmsim_run_reject(struct run *run, const struct llmsim_request *request,
-                       enum llmsim_outcome outcome, llmsim_time now)
+                       enum llmsim_outcome outcome, llmsim_time now, uint32_t replica)
 {
-    struct llmsim_result result = {
-        .request = *request, .outcome = outcome, .end_ns = llmsim_time_to_ns(now)};
-    if (run->reject_status == LLMSIM_OK)
-        run->reject_status = llmsim_run_end_requests(run, &result, 1);
+    if (run->deferred != LLMSIM_OK)
+        return;
+    put_not_run(run, request, outcome, now, replica);
+    /* Several replicas may end something in the same nanosecond. */
+    if (run->n_replicas == 1 && run->deferred == LLMSIM_OK)
+        run->deferred = llmsim_run_report_ended(run);
+}
+
+enum llmsim_status llmsim_run_end_waiting(struct run *run, const struct llmsim_request *request,
+                                          uint32_t replica)
+{
+    put_not_run(run, request,
+                request->is_failed ? LLMSIM_OUTCOME_FAILED_IN_TRACE : LLMSIM_OUTCOME_UNFINISHED,
+                run->until, replica);
+    return run->deferred != LLMSIM_OK ? run->deferred : llmsim_run_report_ended(run);
 }
 
 enum llmsim_status llmsim_run_observe(struct run *run, const struct llmsim_observation *o)
@@ -246,6 +331,23 @@ static enum llmsim_status check_config(const struct llmsim_replay_config *config
         (config->block_size < 1 || config->block_size > LLMSIM_MAX_BLOCK_SIZE))
         return llmsim_fail(err, LLMSIM_USAGE, "block-size %u: expected 1 to %u", config->block_size,
                            LLMSIM_MAX_BLOCK_SIZE);
+    if ((config->prefill_replicas == 0) != (config->decode_replicas == 0))
+        return llmsim_fail(err, LLMSIM_USAGE,
+                           "prefill-replicas %u, decode-replicas %u: expected both or neither",
+                           config->prefill_replicas, config->decode_replicas);
+    if (config->prefill_replicas > 0 && config->n_replicas > 1)
+        return llmsim_fail(err, LLMSIM_USAGE,
+                           "replicas %u beside prefill-replicas: expected one of the two",
+                           config->n_replicas);
+    if (config->n_replicas > LLMSIM_MAX_REPLICAS ||
+        config->prefill_replicas > LLMSIM_MAX_REPLICAS / 2 ||
+        config->decode_replicas > LLMSIM_MAX_REPLICAS / 2)
+        return llmsim_fail(err, LLMSIM_USAGE, "over %u replicas", LLMSIM_MAX_REPLICAS);
+    if (config->from_ns < 0 || config->until_ns < 0 ||
+        (config->until_ns > 0 && config->until_ns <= config->from_ns))
+        return llmsim_fail(err, LLMSIM_USAGE,
+                           "from %.9f s until %.9f s: expected 0 <= from < until",
+                           (double)config->from_ns / 1e9, (double)config->until_ns / 1e9);
     /* A run's increment must fit 62 bits, which bounds all sums (docs/model.md, "Time"). */
     struct llmsim_decode_cost d = llmsim_cost_decode(&config->cost, config->max_num_seqs);
     if (d.per_context_token > ((uint64_t)1 << 62) / config->max_num_seqs)
@@ -254,6 +356,67 @@ static enum llmsim_status check_config(const struct llmsim_replay_config *config
                            llmsim_time_to_seconds((llmsim_time)d.per_context_token),
                            config->max_num_seqs);
     return LLMSIM_OK;
+}
+
+/* The time that so many bytes take, once for all: 0 to 1000 s. */
+static enum llmsim_status set_copy_time(const char *what, double bytes, double bytes_per_s,
+                                        uint64_t *time, struct llmsim_error *err)
+{
+    double seconds = bytes / bytes_per_s;
+    if (!(bytes_per_s > 0) || !(seconds <= MAX_COPY_S))
+        return llmsim_fail(err, LLMSIM_USAGE, "%s: %g bytes at %g bytes/s: expected at most %g s",
+                           what, bytes, bytes_per_s, MAX_COPY_S);
+    *time = (uint64_t)llmsim_time_from_seconds(seconds);
+    return LLMSIM_OK;
+}
+
+/* Settings in the units of the engine. */
+static enum llmsim_status set_times(struct run *run)
+{
+    const struct llmsim_replay_config *config = run->config;
+    size_t preemption;
+    enum llmsim_status status = LLMSIM_OK;
+    run->until = config->until_ns > 0 ? llmsim_time_from_ns(config->until_ns) : 2 * MAX_TIME;
+    if (!llmsim_choice_find(llmsim_preemption_choice, config->preemption, &preemption))
+        return llmsim_fail(run->err, LLMSIM_USAGE, "unknown preemption '%s'", config->preemption);
+    if (preemption == PREEMPTION_SWAP && config->num_gpu_blocks > 0) {
+        status = set_copy_time("swap of a block", config->kv_bytes_per_token * config->block_size,
+                               config->swap_bytes_per_s, &run->swap_per_block, run->err);
+        run->swap_per_block += run->swap_per_block == 0; /* 0 means recomputation */
+    }
+    if (status != LLMSIM_OK || config->prefill_replicas == 0)
+        return status;
+    status = set_copy_time("transfer of a token", config->kv_bytes_per_token,
+                           config->link_bytes_per_s, &run->transfer_per_token, run->err);
+    if (!(config->link_latency_s >= 0 && config->link_latency_s <= MAX_COPY_S))
+        return llmsim_fail(run->err, LLMSIM_USAGE, "link latency of %g s: expected 0 to %g s",
+                           config->link_latency_s, MAX_COPY_S);
+    run->link_latency = llmsim_time_from_seconds(config->link_latency_s);
+    return status;
+}
+
+enum llmsim_status llmsim_boundary_init(struct boundary *b, const struct run *run)
+{
+    const struct llmsim_replay_config *config = run->config;
+    bool has_blocks = config->num_gpu_blocks > 0;
+    *b = (struct boundary){
+        .max_num_seqs = config->max_num_seqs,
+        .max_num_batched_tokens = config->max_num_batched_tokens,
+        .long_prefill_token_threshold = config->long_prefill_token_threshold,
+        .kv = {.block_size = has_blocks ? config->block_size : 1,
+               .total = config->num_gpu_blocks,
+               .free = config->num_gpu_blocks,
+               .watermark = has_blocks ? config->kv_watermark_blocks : 0},
+        .prefills = malloc(config->max_num_seqs * sizeof *b->prefills),
+    };
+    if (b->prefills == NULL)
+        return llmsim_fail(run->err, LLMSIM_RUN_FAILED, "out of memory");
+    return LLMSIM_OK;
+}
+
+void llmsim_boundary_fini(struct boundary *b)
+{
+    free(b->prefills);
 }
 
 enum llmsim_status llmsim_replay(const struct llmsim_replay_config *config,
@@ -269,45 +432,43 @@ enum llmsim_status llmsim_replay(const struct llmsim_replay_config *config,
         return llmsim_fail(err, LLMSIM_USAGE, "unknown engine '%s'", config->engine);
     if (llmsim_order_find(config->queue_order) == NULL)
         return llmsim_fail(err, LLMSIM_USAGE, "unknown queue order '%s'", config->queue_order);
-    enum llmsim_status status = check_config(config, err);
-    if (status != LLMSIM_OK)
-        return status;
+    if (llmsim_router_find(config->router) == NULL)
+        return llmsim_fail(err, LLMSIM_USAGE, "unknown router '%s'", config->router);
 
     struct run run = {
         .config = config,
         .policy = policy,
         .order = llmsim_order_find(config->queue_order),
+        .n_replicas = config->prefill_replicas + config->decode_replicas,
         .source = *source,
         .sinks = sinks,
         .n_sinks = n_sinks,
         .err = err,
-        .boundary =
-            {
-                .max_num_seqs = config->max_num_seqs,
-                .max_num_batched_tokens = config->max_num_batched_tokens,
-                .long_prefill_token_threshold = config->long_prefill_token_threshold,
-                .kv = {.block_size = config->num_gpu_blocks > 0 ? config->block_size : 1,
-                       .total = config->num_gpu_blocks,
-                       .free = config->num_gpu_blocks,
-                       .watermark = config->num_gpu_blocks > 0 ? config->kv_watermark_blocks : 0},
-                .prefills = malloc(config->max_num_seqs * sizeof *run.boundary.prefills),
-            },
     };
-    llmsim_arrivals_init(&run.arrivals, source, err);
-    if (run.boundary.prefills == NULL)
-        return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
-
+    if (run.n_replicas == 0)
+        run.n_replicas = config->n_replicas > 0 ? config->n_replicas : 1;
+    enum llmsim_status status = check_config(config, err);
+    if (status == LLMSIM_OK)
+        status = set_times(&run);
+    if (status != LLMSIM_OK)
+        return status;
+    llmsim_arrivals_init(&run.arrivals, source, config->until_ns, err);
     status = engine->run(&run);
     if (status == LLMSIM_OK)
         status = run.arrivals.status;
     if (run.arrivals.status == LLMSIM_INTERRUPTED) /* while it waited for the trace */
         status =
             fail_interrupted(&run, (double)run.totals.last_end_ns / 1e9, run.totals.n_requests);
+    for (size_t i = 0; i < run.n_ended; i++) /* of a run that failed */
+        run.free_kept(run.ended[i].kept);
+    free(run.ended);
+    if (status == LLMSIM_OK)
+        status = llmsim_arrivals_drain(&run.arrivals);
+    run.totals.n_outside_window += run.arrivals.n_beyond;
     if (status == LLMSIM_OK)
         status = llmsim_run_check_end(&run);
     for (size_t i = 0; i < n_sinks && status == LLMSIM_OK; i++)
         if (sinks[i].ops->end != NULL)
             status = sinks[i].ops->end(sinks[i].self, &run.totals, err);
-    free(run.boundary.prefills);
     return status;
 }

@@ -364,6 +364,7 @@ void llmsim_results_close(struct llmsim_results *results)
         if (results->is_open[i])
             llmsim_output_close(&results->files[i]);
     llmsim_tokens_sink_fini(&results->tokens);
+    llmsim_steps_sink_fini(&results->steps);
     llmsim_trace_events_sink_fini(&results->trace_events);
     llmsim_classes_sink_fini(&results->classes);
     llmsim_summary_fini(&results->summary);

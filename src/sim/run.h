@@ -6,23 +6,42 @@
 #include "llmsim/replay.h"
 #include "order.h"
 #include "policy.h"
+#include "router.h"
+
+/* A request that has ended and is to be reported. */
+struct ended {
+    struct llmsim_result result;         /* its segments NULL: the one below */
+    struct llmsim_token_segment segment; /* of a request that was never preempted or moved */
+    void *kept;                          /* the engine's memory of the request, or NULL */
+};
 
 struct run {
     const struct llmsim_replay_config *config;
     const struct policy *policy;
     const struct order *order;
+    uint32_t n_replicas; /* prefill replicas come first, then decode replicas */
     struct llmsim_source source;
     const struct llmsim_sink *sinks;
     size_t n_sinks;
     struct llmsim_error *err;
     struct llmsim_totals totals;
-    struct boundary boundary;
-    enum llmsim_status reject_status; /* of the sinks, when a policy had a request rejected */
+    enum llmsim_status
+        deferred;          /* of what a policy's calls led to, where no status can be returned */
     char row_id[24];       /* text of the row number that is the id of the request being reported */
     uint32_t n_unobserved; /* events since the last observation */
     uint64_t n_unobserved_tokens;   /* of requests that ended since */
     struct llmsim_observation last; /* what the last one showed */
     struct arrivals arrivals;
+    /* Settings, in the units of the engine. */
+    llmsim_time until;           /* the run stops here; past the end of time, if not before */
+    uint64_t swap_per_block;     /* 0: preemption is by recomputation */
+    uint64_t transfer_per_token; /* of KV cache, from a prefill replica */
+    llmsim_time link_latency;
+    /* Requests of one printed time are reported together, in the order of their ids. */
+    struct ended *ended;
+    size_t n_ended, ended_capacity;
+    uint64_t n_put, n_put_tokens; /* that were ever put there, and their output tokens */
+    void (*free_kept)(void *kept);
 };
 
 struct engine {
@@ -31,18 +50,37 @@ struct engine {
 };
 extern const struct engine llmsim_engine_step, llmsim_engine_fast;
 
+/* What the run's replicas start with. LLMSIM_RUN_FAILED: out of memory. */
+LLMSIM_MUST_CHECK enum llmsim_status llmsim_boundary_init(struct boundary *b,
+                                                          const struct run *run);
+void llmsim_boundary_fini(struct boundary *b);
+
+/* How long a request's KV cache takes over the link, without its latency. */
+static inline llmsim_time llmsim_run_transfer_time(const struct run *run,
+                                                   const struct llmsim_request *request)
+{
+    return (llmsim_time)run->transfer_per_token * (llmsim_time)request->prompt_tokens;
+}
+
 LLMSIM_MUST_CHECK enum llmsim_status llmsim_run_begin(struct run *run,
                                                       const struct llmsim_run_view *view);
 /* Count the steps and tell the sinks. LLMSIM_RUN_FAILED if simulated time has run away. */
 LLMSIM_MUST_CHECK enum llmsim_status llmsim_run_steps(struct run *run,
                                                       const struct llmsim_step_run *steps);
-/* Report requests that ended at one time, in the order of their ids (which sorts `results`); gives
- * their ids back to the source. */
-LLMSIM_MUST_CHECK enum llmsim_status
-llmsim_run_end_requests(struct run *run, struct llmsim_result *results, size_t n);
-/* Report a request that ends without having run. The status goes to run->reject_status. */
+/* A place for a request that has ended, of which the caller sets every member but the result's id
+ * and unloaded_ns. NULL: out of memory, which run->deferred then says. */
+struct ended *llmsim_run_put_ended(struct run *run);
+/* Report those that were put, in the order of their ids; gives their ids back to the source. */
+LLMSIM_MUST_CHECK enum llmsim_status llmsim_run_report_ended(struct run *run);
+/* With several replicas: report them if time has gone on to another nanosecond. */
+LLMSIM_MUST_CHECK enum llmsim_status llmsim_run_report_ended_before(struct run *run,
+                                                                    llmsim_time now);
+/* A request ends without having run, on a replica. */
 void llmsim_run_reject(struct run *run, const struct llmsim_request *request,
-                       enum llmsim_outcome outcome, llmsim_time now);
+                       enum llmsim_outcome outcome, llmsim_time now, uint32_t replica);
+/* A request that has not begun when the window that is looked at closes. Reports it. */
+LLMSIM_MUST_CHECK enum llmsim_status
+llmsim_run_end_waiting(struct run *run, const struct llmsim_request *request, uint32_t replica);
 LLMSIM_MUST_CHECK enum llmsim_status llmsim_run_observe(struct run *run,
                                                         const struct llmsim_observation *o);
 

@@ -22,11 +22,23 @@ static enum llmsim_status requests_begin(void *self, const struct llmsim_run_vie
     (void)err;
     llmsim_output_text(self, "request_id,arrival_s,prompt_tokens,output_tokens,outcome,queue_s,"
                              "ttft_s,tpot_s,e2e_s,preemptions,unloaded_e2e_s,slowdown,"
-                             "wait_s,prefill_s,decode_s,interference_s,preempted_s\n");
+                             "wait_s,prefill_s,decode_s,interference_s,preempted_s,transfer_s,"
+                             "replica,prefill_replica\n");
     return LLMSIM_OK;
 }
 
-/* ",prefill_s,decode_s,interference_s,preempted_s" */
+/* ",replica,prefill_replica\n" */
+static char *put_replicas(char *p, const struct llmsim_result *r)
+{
+    *p++ = ',';
+    p = llmsim_put_u64(p, r->replica);
+    *p++ = ',';
+    p = llmsim_put_u64(p, r->prefill_replica);
+    *p++ = '\n';
+    return p;
+}
+
+/* ",prefill_s,decode_s,interference_s,preempted_s,transfer_s" */
 static char *put_rest_of_attribution(char *p, const struct llmsim_result *r)
 {
     const struct llmsim_attribution a = llmsim_result_attribution(r);
@@ -36,15 +48,30 @@ static char *put_rest_of_attribution(char *p, const struct llmsim_result *r)
     p = llmsim_put_ns(p, a.decode_ns);
     *p++ = ',';
     p = llmsim_put_ns(p, a.interference_ns);
+    if (r->n_segments == 1) /* as a rule */
+        return stpcpy(p, ",0.000000000,0.000000000");
     *p++ = ',';
-    if (a.preempted_ns == 0)
-        return stpcpy(p, "0.000000000"); /* as a rule */
-    return llmsim_put_ns(p, a.preempted_ns);
+    p = llmsim_put_ns(p, a.preempted_ns);
+    *p++ = ',';
+    return llmsim_put_ns(p, a.transfer_ns);
 }
 
-/* ttft_s of a request without output and tpot_s of one with fewer than two tokens do not exist;
- * nor has one that takes no time a slowdown: their fields are empty, and so are all latencies of a
- * request that was not completed. */
+/* The latencies of a request that was not completed do not exist; of one that is unfinished, what
+ * had come by then does. */
+static char *put_not_completed(char *p, const struct llmsim_result *r)
+{
+    if (r->scheduled_ns != LLMSIM_NO_TIME)
+        p = llmsim_put_ns(p, llmsim_result_queue_ns(r));
+    *p++ = ',';
+    if (r->n_tokens > 0)
+        p = llmsim_put_ns(p, llmsim_result_ttft_ns(r));
+    p = stpcpy(p, ",,,");
+    p = llmsim_put_u64(p, r->preemptions);
+    return put_replicas(stpcpy(p, ",,,,,,,,"), r);
+}
+
+/* ttft_s of a request without output and tpot_s of one with fewer than two tokens do not exist, nor
+ * has one that takes no time a slowdown; their fields are empty. */
 static enum llmsim_status requests_request(void *self, const struct llmsim_result *r,
                                            struct llmsim_error *err)
 {
@@ -63,8 +90,7 @@ static enum llmsim_status requests_request(void *self, const struct llmsim_resul
     p += outcomes[r->outcome].length;
     *p++ = ',';
     if (r->outcome != LLMSIM_OUTCOME_COMPLETED) {
-        p = stpcpy(p, ",,,,0,,,,,,,\n");
-        llmsim_output_advance(out, p);
+        llmsim_output_advance(out, put_not_completed(p, r));
         return llmsim_output_check(out, err);
     }
     const char *queue = p;
@@ -88,8 +114,7 @@ static enum llmsim_status requests_request(void *self, const struct llmsim_resul
     *p++ = ',';
     memcpy(p, queue, TIME_ROOM); /* wait_s is queue_s */
     p = put_rest_of_attribution(p + queue_length, r);
-    *p++ = '\n';
-    llmsim_output_advance(out, p);
+    llmsim_output_advance(out, put_replicas(p, r));
     return llmsim_output_check(out, err);
 }
 

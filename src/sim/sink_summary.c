@@ -99,11 +99,12 @@ static enum llmsim_status summary_steps(void *self, const struct llmsim_step_run
     struct llmsim_summary *s = self;
     struct llmsim_stat *itl = &s->itl;
     (void)err;
-    s->n_steps_outside_profile += count_outside(&s->profile, steps);
-    if (steps->shape.decode_seqs == 0)
+    if (steps->is_reported)
+        s->n_steps_outside_profile += count_outside(&s->profile, steps);
+    if (steps->shape.decode_seqs == 0 || steps->n_reported == 0)
         return LLMSIM_OK;
     llmsim_time first_end = steps->start + steps->durations.first;
-    uint32_t n_steady = steps->shape.decode_seqs;
+    uint32_t n_steady = steps->n_reported;
     for (size_t i = 0; i < steps->n_gaps; i++) {
         count_gap(itl, steps->gaps[i].since, first_end, steps->gaps[i].n_seqs);
         n_steady -= steps->gaps[i].n_seqs;
@@ -112,10 +113,24 @@ static enum llmsim_status summary_steps(void *self, const struct llmsim_step_run
     if (steps->n_steps > 1) {
         llmsim_stat_count_progression(
             itl, steps->durations.first + (llmsim_time)steps->durations.increment,
-            steps->durations.increment, steps->n_steps - 1, steps->shape.decode_seqs);
+            steps->durations.increment, steps->n_steps - 1, steps->n_reported);
         widen_by_run(itl, steps, 1, steps->n_steps);
     }
     return LLMSIM_OK;
+}
+
+/* The share of a request's tokens in the ITL that its decode steps do not see. */
+static void add_itl(struct llmsim_summary *s, const struct llmsim_result *r)
+{
+    if (r->n_tokens > 1)
+        s->itl.sum += (uint64_t)(r->last_token_ns - r->first_token_ns);
+    /* The gaps from a preemption to the token of the next prefill. */
+    for (size_t i = 1; i < r->n_segments; i++) {
+        if (r->segments[i].kind != LLMSIM_SEGMENT_PREFILL)
+            continue;
+        llmsim_stat_count(&s->itl, (uint64_t)r->segments[i].gap_ns, 1);
+        widen(&s->itl, r->segments[i].gap_ns);
+    }
 }
 
 static enum llmsim_status summary_request(void *self, const struct llmsim_result *r,
@@ -124,6 +139,7 @@ static enum llmsim_status summary_request(void *self, const struct llmsim_result
     struct llmsim_summary *s = self;
     (void)err;
     s->outcomes[r->outcome]++;
+    add_itl(s, r);
     if (r->outcome != LLMSIM_OUTCOME_COMPLETED)
         return LLMSIM_OK;
     s->n_slo_met += llmsim_slo_is_met(&s->slo, r);
@@ -133,23 +149,18 @@ static enum llmsim_status summary_request(void *self, const struct llmsim_result
         llmsim_stat_add(&s->slowdown, llmsim_result_slowdown_millionths(r));
     if (r->request.output_tokens > 0)
         llmsim_stat_add(&s->ttft, (uint64_t)llmsim_result_ttft_ns(r));
-    if (r->request.output_tokens > 1) {
+    if (r->request.output_tokens > 1)
         llmsim_stat_add(&s->tpot, (uint64_t)llmsim_result_tpot_ns(r));
-        s->itl.sum += (uint64_t)(r->end_ns - r->first_token_ns);
-    }
-    /* The gaps that decode steps do not see: from a preemption to the token of the next prefill. */
-    for (size_t i = 1; i < r->n_segments; i++) {
-        llmsim_stat_count(&s->itl, (uint64_t)r->segments[i].gap_ns, 1);
-        widen(&s->itl, r->segments[i].gap_ns);
-    }
     return LLMSIM_OK;
 }
 
 static enum llmsim_status summary_end(void *self, const struct llmsim_totals *totals,
                                       struct llmsim_error *err)
 {
+    struct llmsim_summary *s = self;
     (void)err;
-    ((struct llmsim_summary *)self)->totals = *totals;
+    s->totals = *totals;
+    s->outcomes[LLMSIM_OUTCOME_OUTSIDE_WINDOW] = totals->n_outside_window;
     return LLMSIM_OK;
 }
 

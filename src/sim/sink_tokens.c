@@ -23,6 +23,13 @@ struct step_text {
 };
 _Static_assert(sizeof(struct step_text) == 64, "a step's text is one cache line");
 
+struct step_ring {
+    struct step_text *texts; /* of the decode steps from `first` to `end` - 1; capacity is 2^n */
+    size_t capacity;
+    uint64_t first, end;
+    int64_t previous_end_ns; /* of the decode step before `end` */
+};
+
 #define FIRST_CAPACITY 1024
 /* A row's id (quoted at worst), comma, index and times. */
 #define MAX_ID_TEXT (2 * LLMSIM_MAX_REQUEST_ID + 2)
@@ -52,29 +59,31 @@ static enum llmsim_status tokens_begin(void *self, const struct llmsim_run_view 
                                        struct llmsim_error *err)
 {
     struct tokens_sink *sink = self;
-    (void)err;
     sink->watch.view = *view;
     llmsim_output_text(sink->out, "request_id,token_index,time_s,latency_s\n");
-    return LLMSIM_OK;
+    sink->rings = calloc(view->n_replicas, sizeof *sink->rings);
+    return sink->rings != NULL ? LLMSIM_OK : llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
 }
 
 /* Room for one more step: forget those that nobody needs, and only then grow. */
-static enum llmsim_status make_room(struct tokens_sink *sink, struct llmsim_error *err)
+static enum llmsim_status make_room(const struct tokens_sink *sink, uint32_t replica,
+                                    struct llmsim_error *err)
 {
-    uint64_t oldest = sink->watch.view.oldest_decode_step(sink->watch.view.engine);
-    sink->first = oldest < sink->end ? oldest : sink->end;
+    struct step_ring *ring = &sink->rings[replica];
+    uint64_t oldest = sink->watch.view.oldest_decode_step(sink->watch.view.engine, replica);
+    ring->first = oldest < ring->end ? oldest : ring->end;
     /* At least half free afterwards, so that this is rare. */
-    if (sink->end - sink->first <= sink->capacity / 2 && sink->capacity > 0)
+    if (ring->end - ring->first <= ring->capacity / 2 && ring->capacity > 0)
         return LLMSIM_OK;
-    size_t capacity = sink->capacity > 0 ? 2 * sink->capacity : FIRST_CAPACITY;
-    struct step_text *ring = malloc(capacity * sizeof *ring);
-    if (ring == NULL)
+    size_t capacity = ring->capacity > 0 ? 2 * ring->capacity : FIRST_CAPACITY;
+    struct step_text *texts = malloc(capacity * sizeof *texts);
+    if (texts == NULL)
         return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
-    for (uint64_t i = sink->first; i < sink->end; i++)
-        ring[i & (capacity - 1)] = sink->ring[i & (sink->capacity - 1)];
-    free(sink->ring);
-    sink->ring = ring;
-    sink->capacity = capacity;
+    for (uint64_t i = ring->first; i < ring->end; i++)
+        texts[i & (capacity - 1)] = ring->texts[i & (ring->capacity - 1)];
+    free(ring->texts);
+    ring->texts = texts;
+    ring->capacity = capacity;
     return LLMSIM_OK;
 }
 
@@ -84,21 +93,22 @@ static enum llmsim_status tokens_steps(void *self, const struct llmsim_step_run 
     struct tokens_sink *sink = self;
     if (steps->shape.decode_seqs == 0 || sink->watch.view.oldest_decode_step == NULL)
         return LLMSIM_OK;
+    struct step_ring *ring = &sink->rings[steps->replica];
     llmsim_time time = steps->start, duration = steps->durations.first;
     for (uint64_t i = 0; i < steps->n_steps; i++) {
-        if (sink->end - sink->first == sink->capacity) {
-            enum llmsim_status status = make_room(sink, err);
+        if (ring->end - ring->first == ring->capacity) {
+            enum llmsim_status status = make_room(sink, steps->replica, err);
             if (status != LLMSIM_OK)
                 return status;
         }
         time += duration;
         duration += steps->durations.increment;
         int64_t end_ns = llmsim_time_to_ns(time);
-        struct step_text *text = &sink->ring[sink->end++ & (sink->capacity - 1)];
+        struct step_text *text = &ring->texts[ring->end++ & (ring->capacity - 1)];
         text->end_ns = end_ns;
         text->length =
-            (uint32_t)(put_times(text->text, end_ns, end_ns - sink->previous_end_ns) - text->text);
-        sink->previous_end_ns = end_ns;
+            (uint32_t)(put_times(text->text, end_ns, end_ns - ring->previous_end_ns) - text->text);
+        ring->previous_end_ns = end_ns;
         enum llmsim_status status = llmsim_watch_rows(&sink->watch, 1, end_ns);
         if (status != LLMSIM_OK)
             return status;
@@ -106,18 +116,19 @@ static enum llmsim_status tokens_steps(void *self, const struct llmsim_step_run 
     return LLMSIM_OK;
 }
 
-/* Rows of a segment's tokens 2 and on (the first of them is row `index` of the request), which came
- * at the ends of the decode steps after `step` and share their texts with the rest of the batch. */
-static void put_shared_rows(struct tokens_sink *sink, const struct llmsim_result *r, uint32_t index,
-                            uint64_t step, uint32_t n_rows)
+/* Rows of n_rows tokens (the first of them is row `index` of the request) that came at the ends of
+ * the decode steps from `step` on and share their texts with the rest of the batch. */
+static void put_shared_rows(const struct tokens_sink *sink, const struct llmsim_result *r,
+                            uint32_t index, uint64_t step, uint32_t n_rows)
 {
+    const struct step_ring *ring = &sink->rings[r->replica];
     char prefix[MAX_ID_TEXT + 1];
     memcpy(prefix, r->id, r->id_length);
     prefix[r->id_length] = ',';
     size_t prefix_length = r->id_length + 1;
-    uint64_t mask = sink->capacity - 1;
+    uint64_t mask = ring->capacity - 1;
     for (uint32_t i = 0; i < n_rows; i++) {
-        const struct step_text *text = &sink->ring[(step + i) & mask];
+        const struct step_text *text = &ring->texts[(step + i) & mask];
         char *p = llmsim_output_room(sink->out, ROW_ROOM);
         if (prefix_length <= 16)
             memcpy(p, prefix, 16);
@@ -133,6 +144,7 @@ static void put_shared_rows(struct tokens_sink *sink, const struct llmsim_result
 static enum llmsim_status watch_shared_rows(struct tokens_sink *sink, const struct llmsim_result *r,
                                             uint32_t index, uint64_t step, uint32_t n_rows)
 {
+    const struct step_ring *ring = &sink->rings[r->replica];
     enum llmsim_status status = LLMSIM_OK;
     while (n_rows > 0 && status == LLMSIM_OK) {
         uint32_t n_here = LLMSIM_ROWS_BETWEEN_LOOKS - sink->watch.n_rows;
@@ -143,27 +155,38 @@ static enum llmsim_status watch_shared_rows(struct tokens_sink *sink, const stru
         step += n_here;
         n_rows -= n_here;
         status = llmsim_watch_rows(&sink->watch, n_here,
-                                   sink->ring[(step - 1) & (sink->capacity - 1)].end_ns);
+                                   ring->texts[(step - 1) & (ring->capacity - 1)].end_ns);
     }
     return status;
 }
 
-/* The rows of a segment, of which the first is row `index` of the request. */
+/* The rows of a segment, of which the first is row `index` of the request; the token ahead of it
+ * came at *last_ns, which is set to when the last one came. The first token, and the one after that
+ * of a prefill, have a gap of their own. */
 static enum llmsim_status put_segment(struct tokens_sink *sink, const struct llmsim_result *r,
-                                      uint32_t index, const struct llmsim_token_segment *segment)
+                                      uint32_t index, const struct llmsim_token_segment *segment,
+                                      int64_t *last_ns)
 {
+    const struct step_ring *ring = &sink->rings[r->replica];
+    uint64_t step = segment->first_decode_step;
+    uint32_t n_left = segment->n_tokens;
     char *p = llmsim_output_room(sink->out, (size_t)2 * ROW_ROOM);
-    p = put_row(p, r, index, segment->first_token_ns,
-                index == 0 ? llmsim_result_ttft_ns(r) : segment->gap_ns);
-    if (segment->n_tokens > 1) {
-        int64_t end_ns = sink->ring[segment->first_decode_step & (sink->capacity - 1)].end_ns;
-        p = put_row(p, r, index + 1, end_ns, end_ns - segment->first_token_ns);
+    if (segment->kind == LLMSIM_SEGMENT_PREFILL && n_left > 0) {
+        p = put_row(p, r, index++, segment->start_ns, segment->start_ns - *last_ns);
+        *last_ns = segment->start_ns;
+        n_left--;
+    }
+    if (n_left > 0) {
+        int64_t end_ns = ring->texts[step++ & (ring->capacity - 1)].end_ns;
+        p = put_row(p, r, index++, end_ns, end_ns - *last_ns);
+        *last_ns = end_ns;
+        n_left--;
     }
     llmsim_output_advance(sink->out, p);
-    return segment->n_tokens > 2
-               ? watch_shared_rows(sink, r, index + 2, segment->first_decode_step + 1,
-                                   segment->n_tokens - 2)
-               : LLMSIM_OK;
+    if (n_left == 0)
+        return LLMSIM_OK;
+    *last_ns = ring->texts[(step + n_left - 1) & (ring->capacity - 1)].end_ns;
+    return watch_shared_rows(sink, r, index, step, n_left);
 }
 
 static enum llmsim_status tokens_tokens(void *self, const struct llmsim_result *r,
@@ -171,27 +194,27 @@ static enum llmsim_status tokens_tokens(void *self, const struct llmsim_result *
 {
     struct tokens_sink *sink = self;
     uint32_t index = 0;
+    int64_t last_ns = r->request.arrival_ns;
     enum llmsim_status status = LLMSIM_OK;
     for (size_t i = 0; r->token_ns == NULL && i < r->n_segments && status == LLMSIM_OK; i++) {
-        status = put_segment(sink, r, index, &r->segments[i]);
+        status = put_segment(sink, r, index, &r->segments[i], &last_ns);
         index += r->segments[i].n_tokens;
     }
-    for (; status == LLMSIM_OK && r->token_ns != NULL && index < r->request.output_tokens;
-         index++) {
-        int64_t before_ns = index == 0 ? r->request.arrival_ns : r->token_ns[index - 1];
+    for (; status == LLMSIM_OK && r->token_ns != NULL && index < r->n_tokens; index++) {
         char *p = llmsim_output_room(sink->out, ROW_ROOM);
-        p = put_row(p, r, index, r->token_ns[index], r->token_ns[index] - before_ns);
+        p = put_row(p, r, index, r->token_ns[index], r->token_ns[index] - last_ns);
+        last_ns = r->token_ns[index];
         llmsim_output_advance(sink->out, p);
-        status = llmsim_watch_rows(&sink->watch, 1, r->token_ns[index]);
+        status = llmsim_watch_rows(&sink->watch, 1, last_ns);
     }
-    if (status != LLMSIM_OK)
-        return status;
-    return llmsim_output_check(sink->out, err);
+    return status == LLMSIM_OK ? llmsim_output_check(sink->out, err) : status;
 }
 
 void llmsim_tokens_sink_fini(struct tokens_sink *sink)
 {
-    free(sink->ring);
+    for (uint32_t i = 0; sink->rings != NULL && i < sink->watch.view.n_replicas; i++)
+        free(sink->rings[i].texts);
+    free(sink->rings);
     *sink = (struct tokens_sink){0};
 }
 

@@ -194,6 +194,8 @@ static enum llmsim_status trace_events_steps(void *self, const struct llmsim_ste
                                              struct llmsim_error *err)
 {
     struct trace_events_sink *sink = self;
+    if (!run->is_reported)
+        return LLMSIM_OK;
     enum llmsim_status status = add_replica(sink, run->replica, err);
     if (status != LLMSIM_OK)
         return status;
@@ -241,8 +243,8 @@ static char *put_request_begin(char *p, const struct llmsim_result *r)
     return stpcpy(p, "}}");
 }
 
-/* A completed request: queue, prefill, then decode and preempted by turns. A preemption before the
- * first token is a part of the prefill. */
+/* A completed request: queue, prefill, then decode and preempted (or transfer, to a decode replica)
+ * by turns. A preemption before the first token is a part of the prefill. */
 static enum llmsim_status put_phases(struct trace_events_sink *sink, const struct llmsim_result *r,
                                      char *begin, char *p, struct llmsim_error *err)
 {
@@ -253,10 +255,12 @@ static enum llmsim_status put_phases(struct trace_events_sink *sink, const struc
     p = put_phase(p, row, "prefill", r->scheduled_ns, since_ns);
     enum llmsim_status status = LLMSIM_OK;
     for (size_t i = 1; i < r->n_segments && status == LLMSIM_OK; i++) {
-        int64_t resumed_ns = r->segments[i].first_token_ns;
+        int64_t resumed_ns = r->segments[i].start_ns;
         int64_t preempted_ns = resumed_ns - r->segments[i].gap_ns;
         p = put_phase(p, row, "decode", since_ns, preempted_ns);
-        p = put_phase(p, row, "preempted", preempted_ns, resumed_ns);
+        p = put_phase(p, row,
+                      r->segments[i].kind == LLMSIM_SEGMENT_MOVED ? "transfer" : "preempted",
+                      preempted_ns, resumed_ns);
         since_ns = resumed_ns;
         status = llmsim_spill_append(sink->spill, track, begin, (size_t)(p - begin), err);
         p = begin;

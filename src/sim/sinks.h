@@ -2,6 +2,7 @@
 #ifndef LLMSIM_SIM_SINKS_H
 #define LLMSIM_SIM_SINKS_H
 
+#include "event_queue.h"
 #include "llmsim/results.h"
 #include "output.h"
 #include "spill.h"
@@ -26,14 +27,12 @@ static inline enum llmsim_status llmsim_watch_rows(struct row_watch *watch, uint
     return watch->view.look(watch->view.run, now_ns);
 }
 
-/* tokens.csv. Keeps the text of each decode step that a running request may still need. */
+/* tokens.csv. Keeps, for each replica, the text of each decode step that a request may still need.
+ */
 struct tokens_sink {
     struct llmsim_output *out;
     struct row_watch watch;
-    struct step_text *ring; /* of the decode steps from `first` to `end` - 1; capacity is 2^n */
-    size_t capacity;
-    uint64_t first, end;
-    int64_t previous_end_ns; /* of the decode step before `end` */
+    struct step_ring *rings;
 };
 extern const struct llmsim_sink_ops llmsim_tokens_sink_ops;
 void llmsim_tokens_sink_fini(struct tokens_sink *sink);
@@ -63,8 +62,12 @@ extern const struct llmsim_sink_ops llmsim_requests_sink_ops;
 struct steps_sink {
     struct llmsim_output *out;
     struct row_watch watch;
+    uint64_t n_written;
+    struct pending_steps *pending; /* of each replica */
+    struct event_queue order;      /* the end of the first pending step of each replica */
 };
 extern const struct llmsim_sink_ops llmsim_steps_sink_ops;
+void llmsim_steps_sink_fini(struct steps_sink *sink);
 
 /* Chrome's trace format, see docs/plots.md. */
 struct trace_events_sink {

@@ -60,12 +60,12 @@ static void check_tokens(const char **tokens, int64_t id, int64_t arrival_ns, in
         cr_assert_eq(sum_ns, e2e_ns);
 }
 
-/* ",wait,prefill,decode,interference,preempted\n": they add up to the E2E, the first two to the
- * TTFT. */
+/* ",wait,prefill,decode,interference,preempted,transfer": they add up to the E2E, the first two to
+ * the TTFT. */
 static void check_attribution(const char **p, int64_t queue_ns, int64_t ttft_ns, int64_t e2e_ns)
 {
     int64_t sum_ns = 0;
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 6; i++) {
         expect(p, ",");
         int64_t part_ns = parse_ns(p);
         if (i == 0)
@@ -74,8 +74,17 @@ static void check_attribution(const char **p, int64_t queue_ns, int64_t ttft_ns,
         if (i == 1)
             cr_assert_eq(sum_ns, ttft_ns);
     }
-    expect(p, "\n");
     cr_assert_eq(sum_ns, e2e_ns);
+}
+
+/* ",replica,prefill_replica\n" */
+static void skip_replicas(const char **p)
+{
+    expect(p, ",");
+    (void)parse_int(p);
+    expect(p, ",");
+    (void)parse_int(p);
+    expect(p, "\n");
 }
 
 /* requests.csv beside tokens.csv; returns the number of requests. */
@@ -89,7 +98,7 @@ static size_t check_files(const char *dir)
     int64_t last_end_ns = -1, last_id = -1;
     expect(&r, "request_id,arrival_s,prompt_tokens,output_tokens,outcome,queue_s,ttft_s,tpot_s,"
                "e2e_s,preemptions,unloaded_e2e_s,slowdown,wait_s,prefill_s,decode_s,interference_s,"
-               "preempted_s\n");
+               "preempted_s,transfer_s,replica,prefill_replica\n");
     expect(&t, "request_id,token_index,time_s,latency_s\n");
     for (; *r != '\0'; n_requests++) {
         int64_t id = parse_int(&r), ttft_ns = 0;
@@ -100,7 +109,8 @@ static size_t check_files(const char *dir)
         expect(&r, ",");
         int64_t n = parse_int(&r);
         if (strncmp(r, ",rejected_too_long,", 19) == 0) {
-            expect(&r, ",rejected_too_long,,,,,0,,,,,,,\n");
+            expect(&r, ",rejected_too_long,,,,,0,,,,,,,,");
+            skip_replicas(&r);
             continue;
         }
         expect(&r, ",completed,");
@@ -119,6 +129,7 @@ static size_t check_files(const char *dir)
         expect(&r, ",");
         r += strcspn(r, ",");
         check_attribution(&r, queue_ns, n > 0 ? ttft_ns : e2e_ns, e2e_ns);
+        skip_replicas(&r);
         cr_assert_leq(queue_ns, n > 0 ? ttft_ns : e2e_ns);
         if (n == 1)
             cr_assert_eq(ttft_ns, e2e_ns);
@@ -175,6 +186,7 @@ Test(result_files, random)
             c.requests[i].id = LLMSIM_NO_ID;
             c.requests[i].is_failed = false;
         }
+        c.config.from_ns = c.config.until_ns = 0;
         struct llmsim_source source = case_source(&c);
         replay_into(dir, &c.config, &source);
         cr_assert_eq(check_files(dir), c.n_requests);

@@ -25,17 +25,19 @@ static inline struct llmsim_cost easy_cost(void)
 struct collected_request {
     struct llmsim_result result;
     char id[2 * LLMSIM_MAX_REQUEST_ID + 3];
-    int64_t *token_ns; /* request.output_tokens of them */
+    int64_t *token_ns; /* result.n_tokens of them */
     struct llmsim_attribution attribution;
 };
+
+#define COLLECT_MAX_REPLICAS 8
 
 struct collected {
     struct collected_request *requests;
     size_t n_requests;
     struct llmsim_step_run *steps; /* every run split into its steps; gaps are not kept */
     size_t n_steps, steps_capacity;
-    int64_t *decode_end_ns; /* of every decode step */
-    size_t n_decode_steps;
+    int64_t *decode_end_ns[COLLECT_MAX_REPLICAS]; /* of every decode step */
+    size_t n_decode_steps[COLLECT_MAX_REPLICAS];
     struct llmsim_totals totals;
 };
 
@@ -66,9 +68,10 @@ static inline enum llmsim_status collect_steps(void *self, const struct llmsim_s
         c->steps = collect_grow(c->steps, c->n_steps, sizeof *c->steps);
         c->steps[c->n_steps++] = step;
         if (step.shape.decode_seqs > 0) {
-            c->decode_end_ns =
-                collect_grow(c->decode_end_ns, c->n_decode_steps, sizeof *c->decode_end_ns);
-            c->decode_end_ns[c->n_decode_steps++] = llmsim_time_to_ns(step.end);
+            int64_t **ends = &c->decode_end_ns[run->replica];
+            size_t *n = &c->n_decode_steps[run->replica];
+            *ends = collect_grow(*ends, *n, sizeof **ends);
+            (*ends)[(*n)++] = llmsim_time_to_ns(step.end);
         }
     }
     return LLMSIM_OK;
@@ -89,11 +92,14 @@ static inline enum llmsim_status collect_request(void *self, const struct llmsim
     uint32_t index = 0;
     for (size_t i = 0; result->token_ns == NULL && i < result->n_segments; i++) {
         const struct llmsim_token_segment *segment = &result->segments[i];
+        const int64_t *ends = c->decode_end_ns[result->replica];
+        bool is_prefill = segment->kind == LLMSIM_SEGMENT_PREFILL;
         for (uint32_t j = 0; j < segment->n_tokens && index < n; j++)
-            r->token_ns[index++] = j == 0 ? segment->first_token_ns
-                                          : c->decode_end_ns[segment->first_decode_step + j - 1];
+            r->token_ns[index++] = is_prefill && j == 0
+                                       ? segment->start_ns
+                                       : ends[segment->first_decode_step + j - is_prefill];
     }
-    for (; result->token_ns != NULL && index < n; index++)
+    for (; result->token_ns != NULL && index < result->n_tokens; index++)
         r->token_ns[index] = result->token_ns[index];
     return LLMSIM_OK;
 }
@@ -115,7 +121,8 @@ static inline void collected_fini(struct collected *c)
         free(c->requests[i].token_ns);
     free(c->requests);
     free(c->steps);
-    free(c->decode_end_ns);
+    for (size_t i = 0; i < COLLECT_MAX_REPLICAS; i++)
+        free(c->decode_end_ns[i]);
     *c = (struct collected){0};
 }
 

@@ -121,6 +121,37 @@ static inline void case_make_ids(struct random_case *c, uint64_t *state)
     }
 }
 
+/* A token's KV cache has 1000 bytes; in round cases it takes whole microseconds. */
+static inline double case_bytes_per_s(uint64_t *state, bool is_round)
+{
+    uint64_t ns = 1 + case_random(state, 20000);
+    return 1000 / ((double)(is_round ? 1000 * (1 + ns / 1000) : ns) / 1e9);
+}
+
+static inline void case_make_replicas(struct random_case *c, uint64_t *state, bool is_round)
+{
+    struct llmsim_replay_config *config = &c->config;
+    config->kv_bytes_per_token = 1000;
+    config->preemption = case_random(state, 2) == 0 ? "recompute" : "swap";
+    config->swap_bytes_per_s = case_bytes_per_s(state, is_round);
+    config->router = llmsim_router_choice(case_random(state, 4))->name;
+    config->seed = case_random(state, 100);
+    if (case_random(state, 3) == 0) {
+        config->prefill_replicas = 1 + (uint32_t)case_random(state, 3);
+        config->decode_replicas = 1 + (uint32_t)case_random(state, 3);
+        config->link_bytes_per_s = case_bytes_per_s(state, is_round);
+        config->link_latency_s = (double)case_random(state, 300) * 1e-6;
+    } else if (case_random(state, 2) == 0) {
+        config->n_replicas = (uint32_t)case_random(state, 5);
+    }
+}
+
+static inline uint32_t case_n_replicas(const struct llmsim_replay_config *config)
+{
+    uint32_t n = config->prefill_replicas + config->decode_replicas;
+    return n > 0 ? n : config->n_replicas > 0 ? config->n_replicas : 1;
+}
+
 static inline void case_make(struct random_case *c, uint64_t seed)
 {
     static const char *const policies[] = {"continuous", "static", "mixed"};
@@ -142,6 +173,7 @@ static inline void case_make(struct random_case *c, uint64_t seed)
             1 + case_random(&state, 2000) / (c->config.block_size * (1 + case_random(&state, 4)));
         c->config.kv_watermark_blocks = case_random(&state, 1 + c->config.num_gpu_blocks / 10);
     }
+    case_make_replicas(c, &state, is_round);
     if (case_random(&state, 4) == 0)
         c->config.long_prefill_token_threshold = 1 + (uint32_t)case_random(&state, 100);
     /* As a rule few, because small cases show as much in less time. */
@@ -167,6 +199,11 @@ static inline void case_make(struct random_case *c, uint64_t seed)
     }
     if (case_random(&state, 2) == 0)
         case_make_ids(c, &state);
+    if (case_random(&state, 5) == 0) {
+        uint64_t span_ns = (uint64_t)arrival_ns + 2000000;
+        c->config.from_ns = (int64_t)(case_random(&state, 2) * case_random(&state, span_ns) / 2);
+        c->config.until_ns = c->config.from_ns + 1 + (int64_t)case_random(&state, 2 * span_ns);
+    }
 }
 
 /* How many cases to try: many more with LLMSIM_LONG in the environment, fewer in the builds with

@@ -227,7 +227,8 @@ Test(cost_fitted, steps_outside_the_profile)
         range.max_prefill_tokens = range.min_prefill_tokens + 1 + case_random(&state, 10);
         range.max_decode_seqs = range.min_decode_seqs + case_random(&state, 5);
         range.max_context_tokens = range.min_context_tokens + case_random(&state, 40);
-        struct llmsim_step_run run = {.n_steps = 1, .start = 0, .durations = {.first = 1}};
+        struct llmsim_step_run run = {
+            .is_reported = true, .n_steps = 1, .start = 0, .durations = {.first = 1}};
         run.shape.decode_seqs = (uint32_t)case_random(&state, 7);
         run.shape.context_tokens = run.shape.decode_seqs * case_random(&state, 30);
         if (case_random(&state, 2) == 0 || run.shape.decode_seqs == 0) {
@@ -248,6 +249,7 @@ Test(cost_fitted, steps_outside_the_profile)
 
 Test(cost_fitted, no_profile_counts_nothing)
 {
-    const struct llmsim_step_run run = {.n_steps = 5, .shape = {.decode_seqs = 1}};
+    const struct llmsim_step_run run = {
+        .is_reported = true, .n_steps = 5, .shape = {.decode_seqs = 1}};
     cr_assert_eq(count_outside(&(struct llmsim_profile_range){.mixed = false}, &run), 0);
 }
