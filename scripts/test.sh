@@ -18,7 +18,7 @@ stage() { echo "== $* (${SECONDS} s)"; }
 scripts/setup.sh test
 
 stage "clang-format, shellcheck"
-find include src tests -name '*.[ch]' -print0 | xargs -0 clang-format --dry-run --Werror
+find include src tests \( -name '*.[ch]' -o -name '*.cu' -o -name '*.cuh' \) -print0 | xargs -0 clang-format --dry-run --Werror
 find .ci scripts tests \( -name '*.sh' -o -path .ci/run \) -print0 | xargs -0 shellcheck
 
 build() { # PRESET TARGET: quiet unless it fails or warns

@@ -6,6 +6,10 @@
 #ifndef LLMSIM_CATALOGUE_H
 #define LLMSIM_CATALOGUE_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include "llmsim/choice.h"
 #include "llmsim/fitted.h"
 #include "llmsim/status.h"
@@ -106,6 +110,11 @@ struct llmsim_model_shape {
     uint64_t parameters_active; /* a token's share: fewer than total in a mixture of experts */
     unsigned num_kv_heads;
     unsigned head_dim;
+    unsigned intermediate_size; /* of the MLP: of gate and up each, where it is gated */
+    unsigned vocab_size;
+    unsigned num_experts; /* 0: no mixture of experts */
+    bool has_gated_mlp;
+    bool ties_embeddings;         /* the LM head has the embedding's weights */
     unsigned bytes_per_parameter; /* of the dtype; also of an element of the KV cache */
     char architecture[LLMSIM_MAX_NAME + 1];
 };
@@ -123,6 +132,12 @@ llmsim_model_from_config(const struct llmsim_model_source *source, struct llmsim
 LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
 llmsim_catalogue_put_model(const char *data_dir, const struct llmsim_model *model,
                            struct llmsim_error *err);
+
+/* The same for DIR/gpu.json. Of an entry that is replaced, what `gpu` does not give stays: aliases,
+ * and what is 0. */
+LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
+llmsim_catalogue_put_gpu(const char *data_dir, const struct llmsim_gpu *gpu,
+                         struct llmsim_error *err);
 
 #ifdef __cplusplus
 }

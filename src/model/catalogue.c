@@ -600,29 +600,71 @@ enum llmsim_status llmsim_catalogue_fit(const struct llmsim_catalogue *catalogue
 
 /* ---- writing ---- */
 
-/* The member `"NAME": {…}` in the style of the file. cJSON prints the values: it escapes strings,
- * gives the fewest digits that read back as the same number, and heeds no locale. */
-static char *print_entry(const struct llmsim_model *model)
+/* A value in the style of our files, indented by `depth` levels of 4 spaces. cJSON prints what is
+ * in it: it escapes strings, gives the fewest digits that read back as the same number, and heeds
+ * no locale. */
+static bool print_value(FILE *f, const cJSON *value, int depth)
 {
-    char *text = NULL, *values[] = {NULL, NULL, NULL}, width[48] = "";
-    cJSON *items[] = {cJSON_CreateString(model->name), cJSON_CreateNumber(model->model_size_GB),
-                      cJSON_CreateNumber(model->kvc_size_KB)};
     bool all = true;
-    if (model->hidden_size > 0)
-        (void)snprintf(width, sizeof width, ",\n        \"hidden_size\": %u", model->hidden_size);
-    for (size_t i = 0; i < 3; i++)
-        all =
-            (values[i] = items[i] != NULL ? cJSON_PrintUnformatted(items[i]) : NULL) != NULL && all;
-    if (!all || asprintf(&text,
-                         "%s: {\n        \"num_hidden_layers\": %u,\n        \"num_heads\": %u,\n"
-                         "        \"model_size_GB\": %s,\n        \"kvc_size_KB\": %s%s\n    }",
-                         values[0], model->num_hidden_layers, model->num_heads, values[1],
-                         values[2], width) < 0)
-        text = NULL;
-    for (size_t i = 0; i < 3; i++) {
-        cJSON_free(values[i]);
-        cJSON_Delete(items[i]);
+    if (!cJSON_IsObject(value)) {
+        char *text = cJSON_Print(value);
+        all = text != NULL && fputs(text, f) >= 0;
+        cJSON_free(text);
+        return all;
     }
+    for (const cJSON *member = value->child; member != NULL; member = member->next) {
+        cJSON *name = cJSON_CreateString(member->string);
+        (void)fprintf(f, "%s\n%*s", member == value->child ? "{" : ",", 4 * (depth + 1), "");
+        all = name != NULL && print_value(f, name, 0) && fputs(": ", f) >= 0 &&
+              print_value(f, member, depth + 1) && all;
+        cJSON_Delete(name);
+    }
+    if (value->child == NULL)
+        return fputs("{}", f) >= 0;
+    return fprintf(f, "\n%*s}", 4 * depth, "") > 0 && all;
+}
+
+/* The member `"NAME": VALUE` of a file's object. NULL without memory. */
+static char *print_member(const char *name, const cJSON *value)
+{
+    char *text = NULL;
+    size_t length;
+    cJSON *string = cJSON_CreateString(name);
+    FILE *f = open_memstream(&text, &length);
+    bool all = string != NULL && f != NULL && print_value(f, string, 0) && fputs(": ", f) >= 0 &&
+               print_value(f, value, 1);
+    if (f != NULL && fclose(f) != 0)
+        all = false;
+    cJSON_Delete(string);
+    if (all)
+        return text;
+    free(text);
+    return NULL;
+}
+
+/* A member of an entry: a number. */
+struct number {
+    const char *key;
+    double value; /* 0: there is none */
+};
+
+/* The same for an object of numbers, and then of what else `old`, if it is not NULL, has. */
+static char *print_entry(const char *name, const struct number *numbers, size_t n, const cJSON *old)
+{
+    cJSON *object = cJSON_CreateObject();
+    const cJSON *member;
+    bool all = object != NULL;
+    for (size_t i = 0; i < n; i++)
+        if (numbers[i].value > 0)
+            all = all && cJSON_AddNumberToObject(object, numbers[i].key, numbers[i].value) != NULL;
+    cJSON_ArrayForEach(member, old)
+    {
+        if (cJSON_GetObjectItemCaseSensitive(object, member->string) == NULL)
+            all =
+                all && cJSON_AddItemToObject(object, member->string, cJSON_Duplicate(member, true));
+    }
+    char *text = all ? print_member(name, object) : NULL;
+    cJSON_Delete(object);
     return text;
 }
 
@@ -671,70 +713,108 @@ static enum llmsim_status write_text(const char *path, const char *text, struct 
 }
 
 /* Would the catalogue be right with this text? Nothing is written if not. */
-static enum llmsim_status check_models(const char *path, const char *text, struct llmsim_error *err)
+static enum llmsim_status check_models(const struct llmsim_json *json, struct llmsim_error *err)
 {
-    struct llmsim_json json;
     struct llmsim_model *models = NULL;
     size_t n;
+    enum llmsim_status status = read_models(json, &models, &n, err);
+    free(models);
+    return status;
+}
+
+static enum llmsim_status check_gpus(const struct llmsim_json *json, struct llmsim_error *err)
+{
+    struct llmsim_catalogue c = {.gpu_json = *json};
+    enum llmsim_status status = read_gpus(&c, err);
+    if (status == LLMSIM_OK)
+        status = check_aliases(&c, err);
+    free(c.gpus);
+    return status;
+}
+
+typedef enum llmsim_status check_file(const struct llmsim_json *json, struct llmsim_error *err);
+
+static enum llmsim_status check_text(const char *path, const char *text, check_file *check,
+                                     struct llmsim_error *err)
+{
+    struct llmsim_json json;
     char *copy = strdup(text);
     if (copy == NULL)
         return out_of_memory(err);
     enum llmsim_status status = llmsim_json_parse(&json, path, copy, strlen(copy), err);
     if (status != LLMSIM_OK)
         return status;
-    status = read_models(&json, &models, &n, err);
-    free(models);
+    status = check(&json, err);
     llmsim_json_fini(&json);
     return status;
+}
+
+/* Put an entry into a loaded file, on disk, if the file is then right. Takes `entry`. */
+static enum llmsim_status put_entry(const struct llmsim_json *json, const char *name, char *entry,
+                                    check_file *check, struct llmsim_error *err)
+{
+    char *text = entry != NULL ? splice_entry(json, name, entry) : NULL;
+    enum llmsim_status status =
+        text != NULL ? check_text(json->path, text, check, err) : out_of_memory(err);
+    if (status == LLMSIM_OK)
+        status = write_text(json->path, text, err);
+    free(text);
+    free(entry);
+    return status;
+}
+
+static enum llmsim_status load_to_change(const char *data_dir, const char *file,
+                                         struct llmsim_json *json, struct llmsim_error *err)
+{
+    char dir[LLMSIM_ERROR_FILE_MAX];
+    enum llmsim_status status = llmsim_catalogue_find_dir(data_dir, dir, sizeof dir, err);
+    return status == LLMSIM_OK ? load_object(dir, file, json, err) : status;
 }
 
 enum llmsim_status llmsim_catalogue_put_model(const char *data_dir,
                                               const struct llmsim_model *model,
                                               struct llmsim_error *err)
 {
-    char dir[LLMSIM_ERROR_FILE_MAX];
-    char *entry = NULL, *text = NULL;
-    struct llmsim_json json = {0};
-    enum llmsim_status status = llmsim_catalogue_find_dir(data_dir, dir, sizeof dir, err);
-    if (status == LLMSIM_OK)
-        status = load_object(dir, "model.json", &json, err);
+    const struct number numbers[] = {
+        {"num_hidden_layers", model->num_hidden_layers},
+        {"num_heads", model->num_heads},
+        {"model_size_GB", model->model_size_GB},
+        {"kvc_size_KB", model->kvc_size_KB},
+        {"hidden_size", model->hidden_size},
+    };
+    struct llmsim_json json;
+    enum llmsim_status status = load_to_change(data_dir, "model.json", &json, err);
     if (status != LLMSIM_OK)
         return status;
-    if ((entry = print_entry(model)) == NULL ||
-        (text = splice_entry(&json, model->name, entry)) == NULL) {
-        status = out_of_memory(err);
-        goto out;
-    }
-    status = check_models(json.path, text, err);
-    if (status == LLMSIM_OK)
-        status = write_text(json.path, text, err);
-out:
-    free(text);
-    free(entry);
+    status = put_entry(&json, model->name,
+                       print_entry(model->name, numbers, sizeof numbers / sizeof *numbers, NULL),
+                       check_models, err);
     llmsim_json_fini(&json);
     return status;
 }
 
-/* A value in the style of our files, indented by `depth` levels of 4 spaces. */
-static bool print_value(FILE *f, const cJSON *value, int depth)
+enum llmsim_status llmsim_catalogue_put_gpu(const char *data_dir, const struct llmsim_gpu *gpu,
+                                            struct llmsim_error *err)
 {
-    bool all = true;
-    if (!cJSON_IsObject(value)) {
-        char *text = cJSON_PrintUnformatted(value);
-        all = text != NULL && fputs(text, f) >= 0;
-        cJSON_free(text);
-        return all;
-    }
-    for (const cJSON *member = value->child; member != NULL; member = member->next) {
-        cJSON *name = cJSON_CreateString(member->string);
-        (void)fprintf(f, "%s\n%*s", member == value->child ? "{" : ",", 4 * (depth + 1), "");
-        all = name != NULL && print_value(f, name, 0) && fputs(": ", f) >= 0 &&
-              print_value(f, member, depth + 1) && all;
-        cJSON_Delete(name);
-    }
-    if (value->child == NULL)
-        return fputs("{}", f) >= 0;
-    return fprintf(f, "\n%*s}", 4 * depth, "") > 0 && all;
+    struct llmsim_json json;
+    enum llmsim_status status = load_to_change(data_dir, "gpu.json", &json, err);
+    if (status != LLMSIM_OK)
+        return status;
+    const cJSON *old = cJSON_GetObjectItemCaseSensitive(json.root, gpu->name);
+    const struct number numbers[] = {
+        {"memory_cap", gpu->memory_cap_GB},
+        {"memory_bw", gpu->memory_bw_GBps},
+        {"memory_bw_util", gpu->memory_bw_util_percent},
+        {"pcie_bw", gpu->pcie_bw_GBps},
+        {"link_bw", gpu->link_bw_GBps},
+        {"link_latency_us", gpu->link_latency_us},
+        {"usd_per_hour", gpu->usd_per_hour},
+    };
+    status = put_entry(&json, gpu->name,
+                       print_entry(gpu->name, numbers, sizeof numbers / sizeof *numbers, old),
+                       check_gpus, err);
+    llmsim_json_fini(&json);
+    return status;
 }
 
 /* `"MODEL": {…}` of the file, with the fit in it. NULL without memory. */
@@ -742,13 +822,12 @@ static char *print_fits(const cJSON *root, const struct llmsim_fit_key *key,
                         const struct llmsim_fit *fit)
 {
     char *text = NULL, size[16];
-    size_t length;
     const cJSON *old = cJSON_GetObjectItemCaseSensitive(root, key->model);
     cJSON *model = old != NULL ? cJSON_Duplicate(old, true) : cJSON_CreateObject();
-    cJSON *name = cJSON_CreateString(key->model), *entry = llmsim_fit_entry_make(fit);
+    cJSON *entry = llmsim_fit_entry_make(fit);
     const cJSON *plain = cJSON_GetObjectItemCaseSensitive(model, key->gpu);
     (void)snprintf(size, sizeof size, "%u", key->tensor_parallel_size);
-    bool all = model != NULL && name != NULL && entry != NULL;
+    bool all = model != NULL && entry != NULL;
     if (all && cJSON_IsNumber(plain)) {
         cJSON *sizes = llmsim_fit_entry_make_plain(plain->valuedouble);
         all = sizes != NULL && cJSON_ReplaceItemInObjectCaseSensitive(model, key->gpu, sizes);
@@ -758,19 +837,10 @@ static char *print_fits(const cJSON *root, const struct llmsim_fit_key *key,
     cJSON *sizes = cJSON_GetObjectItemCaseSensitive(model, key->gpu);
     cJSON_DeleteItemFromObjectCaseSensitive(sizes, size);
     if (all && cJSON_AddItemToObject(sizes, size, entry)) {
-        FILE *f = open_memstream(&text, &length);
         entry = NULL;
-        all =
-            f != NULL && print_value(f, name, 0) && fputs(": ", f) >= 0 && print_value(f, model, 1);
-        if (f != NULL && fclose(f) != 0)
-            all = false;
-        if (!all) {
-            free(text);
-            text = NULL;
-        }
+        text = print_member(key->model, model);
     }
     cJSON_Delete(entry);
-    cJSON_Delete(name);
     cJSON_Delete(model);
     return text;
 }

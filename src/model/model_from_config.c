@@ -50,9 +50,12 @@ struct config {
     bool has_norm_weights;
 };
 
+/* Parameters, and the MLP that most layers have. */
 struct count {
     uint64_t total;
     uint64_t active;
+    unsigned mlp_size;
+    bool has_gated_mlp;
 };
 
 struct architecture {
@@ -118,7 +121,7 @@ static struct count count_llama(const struct config *c)
                      c->n_layers * (count_attention(c) + 2 * h) +
                      dense_layers * count_gated_mlp(c, c->intermediate_size) +
                      sparse_layers * c->n_experts * (h + expert);
-    return (struct count){total, total - idle_experts * expert};
+    return (struct count){total, total - idle_experts * expert, c->intermediate_size, true};
 }
 
 /* Mixtral's experts have the size that Llama's MLP has, and every layer has them. */
@@ -139,7 +142,9 @@ static struct count count_qwen1(const struct config *c)
     halved.has_mlp_bias = !c->has_no_bias;
     struct count count = count_llama(&halved);
     uint64_t output_bias = c->has_no_bias ? 0 : (uint64_t)c->n_layers * c->hidden_size;
-    return (struct count){count.total + output_bias, count.active + output_bias};
+    count.total += output_bias;
+    count.active += output_bias;
+    return count;
 }
 
 /* OPT: learned positions with an offset of 2; layer norms and linear layers have biases. The 350M
@@ -156,7 +161,7 @@ static struct count count_opt(const struct config *c)
                           ((uint64_t)c->n_positions + 2) * h + (e != h ? 2 * e * h : 0);
     bool has_final_norm = c->has_norm_before && !c->lacks_final_norm;
     uint64_t total = embeddings + c->n_layers * layer + (has_final_norm ? norm : 0);
-    return (struct count){total, total};
+    return (struct count){total, total, c->intermediate_size, false};
 }
 
 /* BLOOM: ALiBi has no parameters; the embedding has a norm of its own; the MLP is 4 times as wide
@@ -168,7 +173,7 @@ static struct count count_bloom(const struct config *c)
         4 * linear(h, h, true) + linear(h, 4 * h, true) + linear(4 * h, h, true) + 2 * norm;
     uint64_t total =
         c->vocab_size * h * (c->ties_embeddings ? 1 : 2) + norm + c->n_layers * layer + norm;
-    return (struct count){total, total};
+    return (struct count){total, total, 4 * c->hidden_size, false};
 }
 
 /* ---- the keys of each architecture ---- */
@@ -600,6 +605,11 @@ static enum llmsim_status read_shape(const struct llmsim_json *json,
     shape->parameters_active = count.active;
     shape->num_kv_heads = c.n_kv_heads;
     shape->head_dim = c.head_dim;
+    shape->intermediate_size = count.mlp_size;
+    shape->vocab_size = c.vocab_size;
+    shape->num_experts = c.n_experts;
+    shape->has_gated_mlp = count.has_gated_mlp;
+    shape->ties_embeddings = c.ties_embeddings;
     (void)snprintf(shape->architecture, sizeof shape->architecture, "%s", architecture->name);
     shape->model.num_hidden_layers = c.n_layers;
     shape->model.num_heads = c.n_heads;

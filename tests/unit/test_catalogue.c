@@ -588,3 +588,54 @@ Test(catalogue, a_bad_entry_is_not_written)
     expect_model_json("{\"m\": {}}");
     cr_expect_eq(count_files(), 2);
 }
+
+/* Aliases stay, and so do the bytes of the others. */
+Test(catalogue, a_gpu_is_added_and_replaced)
+{
+    const struct llmsim_gpu gpu = {.name = "New GPU",
+                                   .memory_cap_GB = 85.52,
+                                   .memory_bw_GBps = 3352.32,
+                                   .memory_bw_util_percent = 91.5};
+    write_text(".", "model.json", "{}");
+    write_text(".", "ptps.json", "{}");
+    write_text(".", "gpu.json",
+               "{\n    \"Old\": {\"memory_cap\":1,\"memory_bw\":2,\"memory_bw_util\":3}\n}\n");
+    cr_assert_eq(llmsim_catalogue_put_gpu(".", &gpu, &err), LLMSIM_OK, "%s", err.message);
+    char *text = read_text(".", "gpu.json", NULL);
+    cr_expect_str_eq(text,
+                     "{\n    \"Old\": {\"memory_cap\":1,\"memory_bw\":2,\"memory_bw_util\":3},\n"
+                     "    \"New GPU\": {\n"
+                     "        \"memory_cap\": 85.52,\n"
+                     "        \"memory_bw\": 3352.32,\n"
+                     "        \"memory_bw_util\": 91.5\n"
+                     "    }\n}\n");
+    free(text);
+    write_text(".", "gpu.json",
+               "{\n    \"New GPU\": {\"aliases\": [\"N\",\"\u00b5\"], \"memory_cap\":1,"
+               "\"memory_bw\":2,\"memory_bw_util\":3}\n}\n");
+    cr_assert_eq(llmsim_catalogue_put_gpu(".", &gpu, &err), LLMSIM_OK, "%s", err.message);
+    text = read_text(".", "gpu.json", NULL);
+    cr_expect_str_eq(text, "{\n    \"New GPU\": {\n"
+                           "        \"memory_cap\": 85.52,\n"
+                           "        \"memory_bw\": 3352.32,\n"
+                           "        \"memory_bw_util\": 91.5,\n"
+                           "        \"aliases\": [\"N\", \"\u00b5\"]\n"
+                           "    }\n}\n");
+    free(text);
+}
+
+Test(catalogue, a_wrong_gpu_is_not_written)
+{
+    struct llmsim_gpu gpu = {.name = "A", .memory_cap_GB = 1, .memory_bw_GBps = 2};
+    const char *before =
+        "{\"B\": {\"memory_cap\":1,\"memory_bw\":2,\"memory_bw_util\":3,\"aliases\":[\"C\"]}}";
+    write_text(".", "gpu.json", before);
+    cr_expect_eq(llmsim_catalogue_put_gpu(".", &gpu, &err), LLMSIM_CATALOGUE);
+    gpu.memory_bw_util_percent = 50;
+    (void)snprintf(gpu.name, sizeof gpu.name, "c");
+    cr_expect_eq(llmsim_catalogue_put_gpu(".", &gpu, &err), LLMSIM_CATALOGUE);
+    cr_expect_not_null(strstr(err.message, "already stands for"), "%s", err.message);
+    char *text = read_text(".", "gpu.json", NULL);
+    cr_expect_str_eq(text, before);
+    free(text);
+}
