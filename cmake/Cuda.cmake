@@ -4,11 +4,10 @@ find_package(CUDAToolkit REQUIRED)
 if(NOT CMAKE_CUDA_COMPILER AND NOT DEFINED ENV{CUDACXX})
     set(CMAKE_CUDA_COMPILER ${CUDAToolkit_NVCC_EXECUTABLE})
 endif()
-if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
-    # Machine code for A100 and what runs its code (A40, RTX A6000, RTX 4090), and for H100 and H200;
-    # PTX for what comes after.
-    set(CMAKE_CUDA_ARCHITECTURES 80-real 90)
-endif()
+# Machine code for A100 and what runs its code (A40, RTX A6000, RTX 4090), and for H100 and H200; PTX
+# for what comes after.
+set(LLMSIM_CUDA_ARCHITECTURES 80-real 90 CACHE STRING "What the GPU kernels are compiled for")
+set(CMAKE_CUDA_ARCHITECTURES ${LLMSIM_CUDA_ARCHITECTURES})
 enable_language(CUDA)
 
 add_library(llmsim_cuda OBJECT src/profile/cuda/cuda_device.cu)
@@ -26,5 +25,6 @@ set_source_files_properties(src/profile/cuda/cublas_library.c PROPERTIES
     COMPILE_DEFINITIONS LLMSIM_CUBLAS_DIR="${CUDAToolkit_LIBRARY_DIR}"
     INCLUDE_DIRECTORIES "${CUDAToolkit_INCLUDE_DIRS}")
 target_link_libraries(llmsim PRIVATE llmsim_cuda CUDA::cudart_static)
-set_target_properties(llmsim PROPERTIES LINKER_LANGUAGE C CUDA_RUNTIME_LIBRARY None)
+set_target_properties(llmsim PROPERTIES
+    LINKER_LANGUAGE C CUDA_RUNTIME_LIBRARY None CUDA_ARCHITECTURES "${LLMSIM_CUDA_ARCHITECTURES}")
 target_link_options(llmsim PRIVATE LINKER:--as-needed) # no C++ runtime for what needs none

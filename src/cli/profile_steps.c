@@ -64,8 +64,8 @@ static void describe_plan(const struct llmsim_profile_plan *plan, FILE *f)
                       plan->n_layers, plan->n_fewer_layers, n->n_layers);
     (void)fprintf(f, "steps   %zu", plan->n_points);
     if (plan->n_left_out > 0)
-        (void)fprintf(f, "; %zu more do not fit, the smallest of which needs %.3f GB",
-                      plan->n_left_out, (double)plan->least_left_out / 1e9);
+        (void)fprintf(f, " of %zu; the smallest of the others would need %.3f GB",
+                      plan->n_points + plan->n_left_out, (double)plan->least_left_out / 1e9);
     (void)fputc('\n', f);
 }
 
