@@ -42,6 +42,8 @@ LLMSIM_API bool llmsim_json_has(const struct cJSON *object, const char *name);
 /* Add an element to what add_array returned. */
 LLMSIM_API void llmsim_json_append_number(struct llmsim_json_document *document,
                                           struct cJSON *array, double value);
+LLMSIM_API void llmsim_json_append_string(struct llmsim_json_document *document,
+                                          struct cJSON *array, const char *text);
 
 /* The whole, indented, without a newline at its end; lives as long as the document.
  * LLMSIM_RUN_FAILED if memory ran out, here or in any call before. */

@@ -18,6 +18,7 @@
 #include "llmsim/sink.h"
 #include "llmsim/stat.h"
 #include "llmsim/status.h"
+#include "llmsim/sweep.h"
 #include "llmsim/time.h"
 #include "llmsim/trace.h"
 #include "llmsim/validate.h"

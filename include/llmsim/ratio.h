@@ -20,6 +20,10 @@ struct llmsim_ratio {
 LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
 llmsim_ratio_parse(const char *text, struct llmsim_ratio *ratio, struct llmsim_error *err);
 
+/* When requests come `rate_scale` times as fast, one of `arrival_ns` (0 or later) comes at
+ * round(arrival × denominator / numerator), halves up, INT64_MAX at most. */
+LLMSIM_API int64_t llmsim_ratio_scale_arrival(struct llmsim_ratio rate_scale, int64_t arrival_ns);
+
 #ifdef __cplusplus
 }
 #endif

@@ -37,3 +37,13 @@ enum llmsim_status llmsim_ratio_parse(const char *text, struct llmsim_ratio *rat
     *ratio = (struct llmsim_ratio){value / a, scale / a};
     return LLMSIM_OK;
 }
+
+int64_t llmsim_ratio_scale_arrival(struct llmsim_ratio rate_scale, int64_t arrival_ns)
+{
+    __extension__ typedef unsigned __int128 u128;
+    if (rate_scale.numerator == rate_scale.denominator)
+        return arrival_ns;
+    u128 doubled = (u128)arrival_ns * rate_scale.denominator * 2 + rate_scale.numerator;
+    u128 scaled = doubled / ((u128)rate_scale.numerator * 2);
+    return scaled > INT64_MAX ? INT64_MAX : (int64_t)scaled;
+}

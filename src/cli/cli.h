@@ -20,7 +20,13 @@ enum cli_option_kind {
     CLI_DOUBLE, /* double, over 0, or from 0 if allows_zero */
     CLI_RATIO,  /* struct llmsim_ratio */
     CLI_CHOICE, /* struct cli_choice, one of the rows that `choice` gives */
-    CLI_TABLE, /* no option: the rows of `table` stand here, their values in a struct at `offset` */
+    /* No options: the rows of `table` stand here, their values in a struct at `offset`. */
+    CLI_TABLE,
+    /* Likewise, but as texts, unread: const char *[CLI_MAX_OPTIONS], NULL where a row is not given.
+     * The kinds are those that its rows become. */
+    CLI_TEXTS,
+    CLI_TEXT,
+    CLI_TEXT_FLAG,
 };
 
 struct cli_choice {
@@ -35,7 +41,7 @@ struct cli_option {
     const char *initial; /* the default, as a user would write it; NULL: none (zero or false) */
     const struct llmsim_choice *(*choice)(
         size_t i);                  /* CLI_CHOICE only: row i, NULL behind the last */
-    const struct cli_option *table; /* CLI_TABLE only: ends with CLI_OPTION_END */
+    const struct cli_option *table; /* CLI_TABLE and CLI_TEXTS only: ends with CLI_OPTION_END */
     size_t offset;                  /* of the value in the command's struct */
     uint64_t min, max;              /* CLI_U64 only */
     enum cli_option_kind kind;
@@ -46,6 +52,8 @@ struct cli_option {
      * on it. */
     bool is_no_setting;
     const char *goes_with; /* "kv-cache=paged": given without that, it would change nothing */
+    bool one_value;        /* a sweep, which reads its trace and catalogues once, cannot vary it */
+    bool has_commas;       /* a comma is part of its value, not between values of a sweep */
 };
 #define CLI_OPTION_END                                                                             \
     {                                                                                              \
@@ -78,6 +86,23 @@ LLMSIM_MUST_CHECK enum llmsim_status cli_parse(const struct cli_command *command
 size_t cli_list_settings(const struct cli_option *table, const void *values,
                          struct llmsim_setting settings[static CLI_MAX_OPTIONS]);
 void cli_print_help(const struct cli_command *command, FILE *f);
+
+/* The rows of a table, those of the tables in it included, with CLI_OPTION_END. */
+struct cli_option_list {
+    struct cli_option rows[CLI_MAX_OPTIONS + 1];
+};
+void cli_list_options(const struct cli_option *table, struct cli_option_list *list);
+
+/* The values of such rows, as a sweep sets them: defaults, then one option at a time, then whether
+ * they go together (`seen` says which rows were set). A flag takes "true" and "false". LLMSIM_USAGE
+ * as from cli_parse. */
+LLMSIM_MUST_CHECK enum llmsim_status cli_set_defaults(const struct cli_option *rows, void *values,
+                                                      struct llmsim_error *err);
+LLMSIM_MUST_CHECK enum llmsim_status cli_set_option(const struct cli_option *row, const char *text,
+                                                    void *values, struct llmsim_error *err);
+LLMSIM_MUST_CHECK enum llmsim_status cli_check_effect(const struct cli_option *rows,
+                                                      const bool *seen, const void *values,
+                                                      struct llmsim_error *err);
 
 /* Print a document, and fini it. */
 LLMSIM_MUST_CHECK enum llmsim_status cli_print_json(struct llmsim_json_document *json,
@@ -146,7 +171,7 @@ const struct llmsim_choice *cli_cost_choice(size_t i);
     {                                                                                              \
         .name = "data", .argument = "DIR", .kind = CLI_STRING, .is_no_setting = true,              \
         .help = "directory of the catalogues (else $LLMSIM_DATA, else the installed one)",         \
-        .offset = offsetof(type, member.data_dir)                                                  \
+        .one_value = true, .offset = offsetof(type, member.data_dir)                               \
     }
 
 enum { CLI_BAD_ROW_STOP, CLI_BAD_ROW_SKIP };
@@ -179,6 +204,7 @@ struct cli_trace_options {
          .max = UINT64_MAX,                                                                        \
          .initial = "0",                                                                           \
          .help = "read N data rows only (0: all)",                                                 \
+         .one_value = true,                                                                        \
          .offset = offsetof(type, member.limit)},                                                  \
         {.name = "hash-block-tokens",                                                              \
          .argument = "N",                                                                          \
@@ -187,11 +213,12 @@ struct cli_trace_options {
          .max = LLMSIM_MAX_TOKENS,                                                                 \
          .initial = "512",                                                                         \
          .help = "prompt tokens that a hash id of the trace stands for",                           \
+         .one_value = true,                                                                        \
          .offset = offsetof(type, member.hash_block_tokens)},                                      \
     {                                                                                              \
         .name = "on-bad-row", .argument = "stop|skip", .kind = CLI_CHOICE,                         \
         .choice = cli_on_bad_row, .initial = "stop",                                               \
-        .help = "at a bad row: stop with an error, or skip and count it",                          \
+        .help = "at a bad row: stop with an error, or skip and count it", .one_value = true,       \
         .offset = offsetof(type, member.on_bad_row)                                                \
     }
 
@@ -201,6 +228,9 @@ const struct llmsim_choice *cli_compress_choice(size_t i);
 
 /* What the options say to the library; on_reject is set where bad rows are skipped. */
 struct llmsim_trace_options cli_reader_options(const struct cli_trace_options *options);
+
+/* Where results go if nobody says: "results/conv" and the suffix for "dir/conv.csv.zst". */
+void cli_default_output(const char *path, const char *suffix, char *dir, size_t capacity);
 
 /* How commands that write a trace write it. */
 struct cli_trace_output_options {
@@ -240,6 +270,6 @@ void cli_warn_cost(const struct llmsim_cost *cost, const struct llmsim_model *mo
 
 extern const struct cli_command cli_simulate, cli_replay, cli_validate, cli_profile_gpu,
     cli_profile_model, cli_profile_prompt, cli_profile_decode, cli_trace_info, cli_trace_convert,
-    cli_trace_generate;
+    cli_trace_generate, cli_sweep;
 
 #endif

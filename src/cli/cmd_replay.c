@@ -18,26 +18,6 @@ struct values {
     bool no_tokens, no_requests, steps;
 };
 
-/* "results/conv" for "dir/conv.csv.zst". */
-static void default_output(const char *trace, char *path, size_t capacity)
-{
-    static const char *const packed[] = {".zst", ".gz"};
-    char stem[256];
-    const char *slash = strrchr(trace, '/');
-    (void)snprintf(stem, sizeof stem, "%s",
-                   strcmp(trace, "-") == 0 ? "stdin" : (slash != NULL ? slash + 1 : trace));
-    for (size_t i = 0; i < sizeof packed / sizeof *packed; i++) {
-        char *end = stem + strlen(stem) - strlen(packed[i]);
-        if (end > stem && strcmp(end, packed[i]) == 0)
-            *end = '\0';
-    }
-    char *dot = strrchr(stem, '.');
-    if (dot != NULL && dot != stem)
-        *dot = '\0';
-    bool is_name = strspn(stem, ".") < strlen(stem); /* "..csv" and "...csv" leave "." and ".." */
-    (void)snprintf(path, capacity, "results/%s", is_name ? stem : "trace");
-}
-
 static void print_row(FILE *f, const char *name, struct llmsim_stat *stat, double unit)
 {
     if (stat->n == 0)
@@ -215,7 +195,7 @@ static enum llmsim_status open_results(const struct values *v, const char *trace
                                        struct llmsim_results **results, struct llmsim_error *err)
 {
     char dir[512];
-    default_output(trace_path, dir, sizeof dir);
+    cli_default_output(trace_path, "", dir, sizeof dir);
     struct llmsim_results_options options = {
         .dir = v->output != NULL ? v->output : dir,
         .requests = !v->no_requests,

@@ -43,14 +43,21 @@ static enum llmsim_status set_choice(const struct cli_option *option, const char
     return LLMSIM_OK;
 }
 
-static enum llmsim_status set_value(const struct cli_option *option, const char *text, void *values,
-                                    struct llmsim_error *err)
+enum llmsim_status cli_set_option(const struct cli_option *option, const char *text, void *values,
+                                  struct llmsim_error *err)
 {
     void *target = (char *)values + option->offset;
     switch (option->kind) {
-    case CLI_FLAG:
-        *(bool *)target = true;
+    case CLI_FLAG: /* a word only where a sweep says so */
+        *(bool *)target = text == NULL || strcmp(text, "true") == 0;
+        if (text != NULL && strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
+            return llmsim_fail(err, LLMSIM_USAGE, "--%s '%s': expected true or false", option->name,
+                               text);
         return LLMSIM_OK;
+    case CLI_TEXT_FLAG:
+        *(const char **)target = "true";
+        return LLMSIM_OK;
+    case CLI_TEXT:
     case CLI_STRING: /* a name or a path, which an empty one is not */
         if (text[0] == '\0')
             return llmsim_fail(err, LLMSIM_USAGE, "--%s '': expected %s, not an empty text",
@@ -80,31 +87,49 @@ static enum llmsim_status set_value(const struct cli_option *option, const char 
         return LLMSIM_OK;
     }
     case CLI_TABLE: /* list_options leaves none */
+    case CLI_TEXTS:
         break;
     }
     return llmsim_fail(err, LLMSIM_INTERNAL, "option --%s has no kind", option->name);
 }
 
-/* The rows of a table, those of the tables in it included, with CLI_OPTION_END. */
-struct option_list {
-    struct cli_option rows[MAX_OPTIONS + 1];
-};
-
 static size_t add_options(const struct cli_option *rows, size_t offset, size_t n,
-                          struct option_list *list)
+                          struct cli_option_list *list);
+
+/* The rows of a table as texts. An alias has the place of the row before it. */
+static size_t add_texts(const struct cli_option *table, size_t offset, size_t n,
+                        struct cli_option_list *list)
 {
-    for (const struct cli_option *o = rows; o->name != NULL && n < MAX_OPTIONS; o++) {
-        if (o->kind == CLI_TABLE) {
-            n = add_options(o->table, offset + o->offset, n, list);
-            continue;
-        }
-        list->rows[n] = *o;
-        list->rows[n++].offset += offset;
+    size_t first = n, target = n;
+    n = add_options(table, 0, n, list);
+    for (size_t i = first; i < n; i++) {
+        struct cli_option *row = &list->rows[i];
+        target = row->is_alias ? target : i;
+        row->kind = row->kind == CLI_FLAG ? CLI_TEXT_FLAG : CLI_TEXT;
+        row->required = false;
+        row->goes_with = NULL;
+        row->offset = offset + (target - first) * sizeof(const char *);
     }
     return n;
 }
 
-static void list_options(const struct cli_option *table, struct option_list *list)
+static size_t add_options(const struct cli_option *rows, size_t offset, size_t n,
+                          struct cli_option_list *list)
+{
+    for (const struct cli_option *o = rows; o->name != NULL && n < MAX_OPTIONS; o++) {
+        if (o->kind == CLI_TABLE) {
+            n = add_options(o->table, offset + o->offset, n, list);
+        } else if (o->kind == CLI_TEXTS) {
+            n = add_texts(o->table, offset + o->offset, n, list);
+        } else {
+            list->rows[n] = *o;
+            list->rows[n++].offset += offset;
+        }
+    }
+    return n;
+}
+
+void cli_list_options(const struct cli_option *table, struct cli_option_list *list)
 {
     size_t n = add_options(table, 0, 0, list);
     list->rows[n] = (struct cli_option)CLI_OPTION_END;
@@ -193,8 +218,8 @@ static bool has_effect(const struct cli_option *rows, const struct cli_option *o
     return true;
 }
 
-static enum llmsim_status check_effect(const struct cli_option *rows, const bool *seen,
-                                       const void *values, struct llmsim_error *err)
+enum llmsim_status cli_check_effect(const struct cli_option *rows, const bool *seen,
+                                    const void *values, struct llmsim_error *err)
 {
     for (size_t i = 0; rows[i].name != NULL; i++)
         if (seen[i] && !has_effect(rows, &rows[i], values))
@@ -239,6 +264,9 @@ static bool get_setting(const struct cli_option *option, const void *values,
         text = ((const struct cli_choice *)value)->name;
         break;
     case CLI_TABLE:
+    case CLI_TEXTS:
+    case CLI_TEXT:
+    case CLI_TEXT_FLAG:
         break;
     }
     *setting = (struct llmsim_setting){option->name, LLMSIM_SETTING_TEXT, 0, text};
@@ -249,25 +277,30 @@ size_t cli_list_settings(const struct cli_option *table, const void *values,
                          struct llmsim_setting settings[static CLI_MAX_OPTIONS])
 {
     size_t n = 0;
-    struct option_list list;
-    list_options(table, &list);
+    struct cli_option_list list;
+    cli_list_options(table, &list);
     for (const struct cli_option *o = list.rows; o->name != NULL && n < CLI_MAX_OPTIONS; o++)
         if (!o->is_alias && !o->is_no_setting && has_effect(list.rows, o, values))
             n += get_setting(o, values, &settings[n]);
     return n;
 }
 
-static enum llmsim_status set_defaults(const struct cli_option *rows, void *values,
-                                       struct llmsim_error *err)
+enum llmsim_status cli_set_defaults(const struct cli_option *table, void *values,
+                                    struct llmsim_error *err)
 {
-    for (const struct cli_option *o = rows; o->name != NULL; o++) {
+    for (const struct cli_option *o = table; o->name != NULL; o++) {
         enum llmsim_status status = LLMSIM_OK;
-        if (o->initial != NULL)
-            status = set_value(o, o->initial, values, err);
+        if (o->initial != NULL && o->kind != CLI_TEXT)
+            status = cli_set_option(o, o->initial, values, err);
         if (status != LLMSIM_OK)
             return status;
     }
     return LLMSIM_OK;
+}
+
+static bool takes_value(const struct cli_option *o)
+{
+    return o->kind != CLI_FLAG && o->kind != CLI_TEXT_FLAG;
 }
 
 static void list_long_options(const struct cli_option *rows,
@@ -275,9 +308,9 @@ static void list_long_options(const struct cli_option *rows,
 {
     size_t n = 0;
     for (; rows[n].name != NULL; n++)
-        long_options[n] = (struct option){
-            rows[n].name, rows[n].kind == CLI_FLAG ? no_argument : required_argument, NULL,
-            FIRST_LONG + (int)n};
+        long_options[n] =
+            (struct option){rows[n].name, takes_value(&rows[n]) ? required_argument : no_argument,
+                            NULL, FIRST_LONG + (int)n};
     long_options[n] = (struct option){"help", no_argument, NULL, 'h'};
 }
 
@@ -287,9 +320,9 @@ enum llmsim_status cli_parse(const struct cli_command *command, int argc, char *
 {
     struct option long_options[MAX_OPTIONS + 2] = {0};
     bool seen[MAX_OPTIONS] = {false};
-    struct option_list list;
+    struct cli_option_list list;
     const struct cli_option *rows = list.rows;
-    list_options(command->options, &list);
+    cli_list_options(command->options, &list);
     list_long_options(rows, long_options);
 
     *wants_help = false;
@@ -299,7 +332,7 @@ enum llmsim_status cli_parse(const struct cli_command *command, int argc, char *
     if (*wants_help)
         return LLMSIM_OK;
 
-    enum llmsim_status status = set_defaults(rows, values, err);
+    enum llmsim_status status = cli_set_defaults(rows, values, err);
     if (status != LLMSIM_OK)
         return status;
 
@@ -315,7 +348,7 @@ enum llmsim_status cli_parse(const struct cli_command *command, int argc, char *
         if (*wants_help)
             return LLMSIM_OK;
         const struct cli_option *o = &rows[c - FIRST_LONG];
-        status = set_value(o, optarg, values, err);
+        status = cli_set_option(o, optarg, values, err);
         if (status != LLMSIM_OK)
             return status;
         seen[c - FIRST_LONG] = true;
@@ -334,13 +367,13 @@ enum llmsim_status cli_parse(const struct cli_command *command, int argc, char *
                                command->name, command->operands);
     }
     status = check_required(command, rows, seen, err);
-    return status == LLMSIM_OK ? check_effect(rows, seen, values, err) : status;
+    return status == LLMSIM_OK ? cli_check_effect(rows, seen, values, err) : status;
 }
 
 void cli_print_help(const struct cli_command *command, FILE *f)
 {
-    struct option_list list;
-    list_options(command->options, &list);
+    struct cli_option_list list;
+    cli_list_options(command->options, &list);
     (void)fprintf(f, "usage: llmsim %s", command->name);
     if (command->operands[0] != '\0')
         (void)fprintf(f, " %s", command->operands);
@@ -359,7 +392,7 @@ void cli_print_help(const struct cli_command *command, FILE *f)
             (void)fprintf(f, " [%s]", o->initial);
         (void)fputc('\n', f);
         const struct llmsim_choice *row;
-        for (size_t i = 0; o->kind == CLI_CHOICE && (row = o->choice(i)) != NULL; i++)
+        for (size_t i = 0; o->choice != NULL && (row = o->choice(i)) != NULL; i++)
             (void)fprintf(f, "  %-30s   %s: %s\n", "", row->name, row->help);
     }
     (void)fprintf(f, "  %-30s %s\n\nexample:\n  %s\n", "--help", "this text", command->example);

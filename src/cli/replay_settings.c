@@ -328,6 +328,7 @@ const struct cli_option replay_settings_options[] = {
      .help = "ttft=S,tpot=S,e2e=S: report goodput and the share of requests within",
      .kind = CLI_STRING,
      .is_no_setting = true,
+     .has_commas = true,
      .offset = offsetof(struct replay_settings, slo)},
     {.name = "from",
      .argument = "S",

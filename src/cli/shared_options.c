@@ -157,3 +157,22 @@ enum llmsim_status cli_open_cost(const struct cli_catalogue_options *options,
     llmsim_catalogue_close(own);
     return status;
 }
+
+void cli_default_output(const char *path, const char *suffix, char *dir, size_t capacity)
+{
+    static const char *const packed[] = {".zst", ".gz"};
+    char stem[256];
+    const char *slash = strrchr(path, '/');
+    (void)snprintf(stem, sizeof stem, "%s",
+                   strcmp(path, "-") == 0 ? "stdin" : (slash != NULL ? slash + 1 : path));
+    for (size_t i = 0; i < sizeof packed / sizeof *packed; i++) {
+        char *end = stem + strlen(stem) - strlen(packed[i]);
+        if (end > stem && strcmp(end, packed[i]) == 0)
+            *end = '\0';
+    }
+    char *dot = strrchr(stem, '.');
+    if (dot != NULL && dot != stem)
+        *dot = '\0';
+    bool is_name = strspn(stem, ".") < strlen(stem); /* "..csv" and "...csv" leave "." and ".." */
+    (void)snprintf(dir, capacity, "results/%s%s", is_name ? stem : "trace", suffix);
+}

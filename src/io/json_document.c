@@ -61,13 +61,25 @@ cJSON *llmsim_json_add_array(struct llmsim_json_document *document, cJSON *paren
     return note(document, cJSON_AddArrayToObject(parent, name));
 }
 
+static void append(struct llmsim_json_document *document, cJSON *array, cJSON *element)
+{
+    if (note(document, element) == NULL || cJSON_AddItemToArray(array, element))
+        return;
+    cJSON_Delete(element);
+    document->failed = true;
+}
+
 void llmsim_json_append_number(struct llmsim_json_document *document, cJSON *array, double value)
 {
-    cJSON *number = note(document, cJSON_CreateNumber(value));
-    if (number == NULL || cJSON_AddItemToArray(array, number))
-        return;
-    cJSON_Delete(number);
-    document->failed = true;
+    append(document, array, cJSON_CreateNumber(value));
+}
+
+void llmsim_json_append_string(struct llmsim_json_document *document, cJSON *array,
+                               const char *text)
+{
+    char *repaired = llmsim_utf8_repair(text);
+    append(document, array, repaired != NULL ? cJSON_CreateString(repaired) : NULL);
+    free(repaired);
 }
 
 enum llmsim_status llmsim_json_text(struct llmsim_json_document *document, const char **text,

@@ -70,17 +70,6 @@ static const char *name_of(const struct llmsim_trace *t)
     return llmsim_input_name(t->lines.input);
 }
 
-/* round(arrival × denominator / numerator), halves up. */
-static int64_t scale_arrival(const struct llmsim_ratio *scale, int64_t arrival_ns)
-{
-    __extension__ typedef unsigned __int128 u128;
-    if (scale->numerator == scale->denominator)
-        return arrival_ns;
-    u128 doubled = (u128)arrival_ns * scale->denominator * 2 + scale->numerator;
-    u128 scaled = doubled / ((u128)scale->numerator * 2);
-    return scaled > INT64_MAX ? INT64_MAX : (int64_t)scaled;
-}
-
 /* A deadline keeps its distance from the arrival. */
 static const char *place_deadline(const struct row *row, int64_t scaled_ns, int64_t *deadline_ns)
 {
@@ -125,7 +114,7 @@ static const char *place_row(struct llmsim_trace *t, const struct row *row,
     if (!t->has_zero)
         zero_ns = t->header.format->starts_at_first_row ? row->time_ns : 0;
     int64_t arrival_ns = row->time_ns - zero_ns;
-    int64_t scaled_ns = scale_arrival(&t->options.rate_scale, arrival_ns);
+    int64_t scaled_ns = llmsim_ratio_scale_arrival(t->options.rate_scale, arrival_ns);
     int64_t deadline_ns;
     *where = t->header.arrival_column;
     if (arrival_ns < t->last_ns)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "csv_line.h"
+#include "directory.h"
 #include "numfmt.h"
 #include "sinks.h"
 
@@ -39,33 +40,6 @@ struct llmsim_results {
     size_t n_sinks;
     const char *paths[N_FILES + 1];
 };
-
-/* mkdir -p */
-static enum llmsim_status make_directories(const char *path, struct llmsim_error *err)
-{
-    char *copy = strdup(path);
-    if (copy == NULL)
-        return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
-    bool failed = false;
-    for (char *p = copy + strspn(copy, "/"); !failed && *p != '\0'; p++) {
-        if (*p != '/')
-            continue;
-        *p = '\0';
-        failed = mkdir(copy, 0777) != 0 && errno != EEXIST;
-        *p = '/';
-    }
-    if (!failed)
-        failed = mkdir(copy, 0777) != 0 && errno != EEXIST;
-    enum llmsim_status status = LLMSIM_OK;
-    struct stat info;
-    if (failed)
-        status = llmsim_fail_at(err, LLMSIM_IO, path, 0, 0, "cannot make the directory: %s",
-                                strerror(errno));
-    else if (stat(path, &info) == 0 && !S_ISDIR(info.st_mode))
-        status = llmsim_fail_at(err, LLMSIM_IO, path, 0, 0, "is no directory");
-    free(copy);
-    return status;
-}
 
 static bool is_packed(const struct llmsim_results *r, int file)
 {
@@ -222,7 +196,7 @@ enum llmsim_status llmsim_results_open(const struct llmsim_results_options *opti
     r->zstd = options->zstd;
     enum llmsim_status status = check_trace_path(r, options, err);
     if (status == LLMSIM_OK)
-        status = make_directories(r->dir, err);
+        status = llmsim_make_directories(r->dir, err);
     if (status == LLMSIM_OK)
         status = open_sinks(r, options, err);
     if (status != LLMSIM_OK) {

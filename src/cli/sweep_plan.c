@@ -1,0 +1,450 @@
+#include "sweep_plan.h"
+
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "interrupt.h"
+
+#define MANY_POINTS 1000000
+/* An event takes some tens of nanoseconds. */
+#define EVENTS_BETWEEN_LOOKS 4096
+
+const struct cli_option sweep_options_table[] = {
+    {.name = "trace",
+     .argument = "FILE",
+     .help = "the trace that all points replay",
+     .kind = CLI_STRING,
+     .offset = offsetof(struct sweep_options, trace)},
+    {.name = "output",
+     .argument = "DIR",
+     .help = "where the results go; else results/<name of the spec or trace>-<command>",
+     .kind = CLI_STRING,
+     .offset = offsetof(struct sweep_options, output)},
+    {.name = "jobs",
+     .argument = "N",
+     .help = "threads (0: one for each core)",
+     .kind = CLI_U64,
+     .initial = "0",
+     .max = 4096,
+     .offset = offsetof(struct sweep_options, jobs)},
+    {.name = "shard",
+     .argument = "I/N",
+     .help = "only every N-th point, from point I (0 to N-1); `llmsim sweep merge` joins them",
+     .kind = CLI_STRING,
+     .offset = offsetof(struct sweep_options, shard)},
+    {.name = "dry-run",
+     .help = "print the number of points, and the points, and do nothing",
+     .kind = CLI_FLAG,
+     .offset = offsetof(struct sweep_options, dry_run)},
+    {.name = "yes",
+     .help = "go on with more than a million points",
+     .kind = CLI_FLAG,
+     .offset = offsetof(struct sweep_options, yes)},
+    CLI_OPTION_END,
+};
+
+/* ---- the grid ---- */
+
+/* The replay's option of this name; NULL for "trace", which is none. */
+static const struct cli_option *find_row(const struct sweep_plan *plan, const char *name)
+{
+    for (const struct cli_option *o = plan->replay.rows; o->name != NULL; o++)
+        if (strcmp(o->name, name) == 0)
+            return o;
+    return NULL;
+}
+
+/* The keys of a spec: "trace" and the options, by their first names. */
+static const char *known_name(void *ctx, size_t i)
+{
+    const struct sweep_plan *plan = ctx;
+    if (i == 0)
+        return "trace";
+    for (const struct cli_option *o = plan->replay.rows; o->name != NULL; o++)
+        if (!o->is_alias && --i == 0)
+            return o->name;
+    return NULL;
+}
+
+static enum llmsim_status check_value(void *ctx, const char *name, const char *value,
+                                      struct llmsim_error *err)
+{
+    const struct sweep_plan *plan = ctx;
+    struct replay_settings unused;
+    if (plan->not_swept != NULL && strcmp(name, plan->not_swept) == 0)
+        return llmsim_fail(err, LLMSIM_USAGE, "--%s is what %s finds; expected other settings",
+                           name, plan->command);
+    const struct cli_option *row = find_row(plan, name);
+    return row != NULL ? cli_set_option(row, value, &unused, err) : LLMSIM_OK;
+}
+
+/* An option of the command line: values with commas between, or one. */
+static enum llmsim_status add_option(struct sweep_plan *plan, const struct cli_option *row,
+                                     const char *typed, struct llmsim_error *err)
+{
+    enum llmsim_status status = LLMSIM_OK;
+    size_t n = 1, i = 0;
+    bool one = row->one_value || row->has_commas;
+    for (const char *p = typed; !one && *p != '\0'; p++)
+        n += *p == ',';
+    char *copy = strdup(typed);
+    const char **values = calloc(n, sizeof *values);
+    if (copy == NULL || values == NULL)
+        status = llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
+    for (char *p = copy; status == LLMSIM_OK && i < n; i++) {
+        values[i] = p;
+        p += one ? strlen(p) : strcspn(p, ",");
+        if (*p != '\0')
+            *p++ = '\0';
+        status = check_value(plan, row->name, values[i], err);
+    }
+    if (status == LLMSIM_OK)
+        status = n == 1 ? llmsim_grid_fix(plan->grid, row->name, values[0], err)
+                        : llmsim_grid_add_axis(plan->grid, row->name, values, n, err);
+    free(values);
+    free(copy);
+    return status;
+}
+
+static enum llmsim_status add_options(struct sweep_plan *plan, struct llmsim_error *err)
+{
+    enum llmsim_status status = LLMSIM_OK;
+    if (plan->options->trace != NULL)
+        status = llmsim_grid_fix(plan->grid, "trace", plan->options->trace, err);
+    for (size_t i = 0; plan->replay.rows[i].name != NULL && status == LLMSIM_OK; i++)
+        if (plan->options->texts[i] != NULL)
+            status = add_option(plan, &plan->replay.rows[i], plan->options->texts[i], err);
+    return status;
+}
+
+/* Does every point have what a replay must have, and is what is read once the same in all? */
+static enum llmsim_status check_grid(struct sweep_plan *plan, struct llmsim_error *err)
+{
+    bool has[CLI_MAX_OPTIONS] = {false};
+    for (size_t i = 0; i < llmsim_grid_n_settings(plan->grid); i++) {
+        const char *name = llmsim_grid_name(plan->grid, i);
+        const struct cli_option *row = find_row(plan, name);
+        if (row == NULL)
+            plan->trace_path = llmsim_grid_value(plan->grid, 0, i);
+        else
+            has[row - plan->replay.rows] = true;
+        if ((row == NULL || row->one_value) && !llmsim_grid_is_fixed(plan->grid, i))
+            return llmsim_fail(err, LLMSIM_USAGE,
+                               "--%s is the same for all points; expected one value", name);
+    }
+    if (plan->trace_path == NULL || plan->trace_path[0] == '\0')
+        return llmsim_fail(err, LLMSIM_USAGE, "%s: --trace FILE is missing; see `llmsim %s --help`",
+                           plan->command, plan->command);
+    for (const struct cli_option *o = plan->replay.rows; o->name != NULL; o++)
+        if (o->required && !has[o - plan->replay.rows])
+            return llmsim_fail(err, LLMSIM_USAGE, "%s: --%s %s is missing; see `llmsim %s --help`",
+                               plan->command, o->name, o->argument, plan->command);
+    return LLMSIM_OK;
+}
+
+static enum llmsim_status parse_shard(struct sweep_plan *plan, struct llmsim_error *err)
+{
+    const char *text = plan->options->shard;
+    char first[32];
+    plan->n_shards = 1;
+    if (text == NULL)
+        return LLMSIM_OK;
+    size_t length = strcspn(text, "/");
+    (void)snprintf(first, sizeof first, "%.*s", (int)(length < 31 ? length : 31), text);
+    if (text[length] == '/' && cli_parse_u64(first, &plan->shard) &&
+        cli_parse_u64(text + length + 1, &plan->n_shards) && plan->shard < plan->n_shards &&
+        plan->n_shards <= LLMSIM_MAX_POINTS)
+        return LLMSIM_OK;
+    return llmsim_fail(err, LLMSIM_USAGE, "--shard '%s': expected I/N with I from 0 to N-1", text);
+}
+
+enum llmsim_status sweep_plan_init(struct sweep_plan *plan, const char *spec_path,
+                                   struct llmsim_error *err)
+{
+    const struct llmsim_grid_keys keys = {plan, known_name, check_value};
+    cli_list_options(replay_settings_options, &plan->replay);
+    enum llmsim_status status = llmsim_grid_create(&plan->grid, err);
+    if (status == LLMSIM_OK && spec_path != NULL)
+        status = llmsim_grid_load(plan->grid, spec_path, &keys, err);
+    if (status == LLMSIM_OK)
+        status = add_options(plan, err);
+    if (status == LLMSIM_OK)
+        status = check_grid(plan, err);
+    if (status == LLMSIM_OK)
+        status = parse_shard(plan, err);
+    if (status != LLMSIM_OK)
+        return status;
+    char suffix[32];
+    (void)snprintf(suffix, sizeof suffix, "-%s", plan->command);
+    if (plan->options->output != NULL)
+        (void)snprintf(plan->dir, sizeof plan->dir, "%s", plan->options->output);
+    else
+        cli_default_output(spec_path != NULL ? spec_path : plan->trace_path, suffix, plan->dir,
+                           sizeof plan->dir);
+    return LLMSIM_OK;
+}
+
+/* The values that the options have at a point. */
+static enum llmsim_status set_point(const struct sweep_plan *plan, uint64_t point,
+                                    struct replay_settings *settings, struct llmsim_error *err)
+{
+    const struct cli_option *rows = plan->replay.rows;
+    bool seen[CLI_MAX_OPTIONS] = {false};
+    memset(settings, 0, sizeof *settings);
+    enum llmsim_status status = cli_set_defaults(rows, settings, err);
+    for (size_t i = 0; i < llmsim_grid_n_settings(plan->grid) && status == LLMSIM_OK; i++) {
+        const struct cli_option *row = find_row(plan, llmsim_grid_name(plan->grid, i));
+        const char *value = llmsim_grid_value(plan->grid, point, i);
+        if (row == NULL || value == NULL)
+            continue;
+        seen[row - rows] = true;
+        status = cli_set_option(row, value, settings, err);
+    }
+    for (size_t i = 0; rows[i].name != NULL && status == LLMSIM_OK; i++)
+        if (rows[i].required && !seen[i])
+            status = llmsim_fail(err, LLMSIM_USAGE, "--%s %s is missing", rows[i].name,
+                                 rows[i].argument);
+    return status == LLMSIM_OK ? cli_check_effect(rows, seen, settings, err) : status;
+}
+
+/* ---- what is read once ---- */
+
+/* Those values that are the same at all points; the others are their defaults. */
+static enum llmsim_status set_common(const struct sweep_plan *plan,
+                                     struct replay_settings *settings, struct llmsim_error *err)
+{
+    memset(settings, 0, sizeof *settings);
+    enum llmsim_status status = cli_set_defaults(plan->replay.rows, settings, err);
+    for (size_t i = 0; i < llmsim_grid_n_settings(plan->grid) && status == LLMSIM_OK; i++) {
+        const struct cli_option *row = find_row(plan, llmsim_grid_name(plan->grid, i));
+        if (row != NULL && row->one_value)
+            status = cli_set_option(row, llmsim_grid_value(plan->grid, 0, i), settings, err);
+    }
+    return status;
+}
+
+static enum llmsim_status open_trace(struct sweep_plan *plan,
+                                     const struct cli_trace_options *common,
+                                     struct llmsim_error *err)
+{
+    const struct llmsim_trace_options options = cli_reader_options(common);
+    return llmsim_trace_open(plan->trace_path, &options, &plan->trace, err);
+}
+
+enum llmsim_status sweep_plan_load(struct sweep_plan *plan, struct llmsim_error *err)
+{
+    struct replay_settings common;
+    enum llmsim_status status = set_common(plan, &common, err);
+    if (status == LLMSIM_OK)
+        status = llmsim_catalogue_open(common.catalogue.data_dir, &plan->catalogue, err);
+    if (status == LLMSIM_OK)
+        status = open_trace(plan, &common.trace, err);
+    if (status == LLMSIM_OK)
+        status = llmsim_memory_trace_read(plan->trace, &plan->memory, err);
+    return status;
+}
+
+void sweep_plan_fini(struct sweep_plan *plan)
+{
+    llmsim_memory_trace_fini(&plan->memory);
+    llmsim_trace_close(plan->trace);
+    llmsim_catalogue_close(plan->catalogue);
+    llmsim_grid_destroy(plan->grid);
+}
+
+/* ---- points ---- */
+
+static bool observe(void *ctx, const struct llmsim_observation *observation)
+{
+    (void)ctx;
+    (void)observation;
+    return interrupt_seen() == 0;
+}
+
+enum llmsim_status sweep_plan_setup(const struct sweep_plan *plan, uint64_t point,
+                                    struct replay_setup *setup, struct llmsim_error *err)
+{
+    struct replay_settings settings;
+    enum llmsim_status status = set_point(plan, point, &settings, err);
+    if (status == LLMSIM_OK)
+        status = replay_setup_init(setup, &settings, plan->trace_path, plan->catalogue, err);
+    if (status == LLMSIM_OK)
+        status = replay_setup_check(&settings, &plan->memory.status, err);
+    setup->config.observe = observe;
+    setup->config.observe_every = EVENTS_BETWEEN_LOOKS;
+    return status;
+}
+
+void sweep_plan_header(const struct sweep_plan *plan, struct llmsim_csv_row *row)
+{
+    llmsim_csv_row_text(row, "point");
+    for (size_t i = 0; i < llmsim_grid_n_settings(plan->grid); i++) {
+        char name[64];
+        if (llmsim_grid_is_fixed(plan->grid, i))
+            continue;
+        (void)snprintf(name, sizeof name, "%s", llmsim_grid_name(plan->grid, i));
+        for (char *p = name; *p != '\0'; p++)
+            if (*p == '-')
+                *p = '_';
+        llmsim_csv_row_text(row, name);
+    }
+}
+
+void sweep_plan_row(const struct sweep_plan *plan, uint64_t point, struct llmsim_csv_row *row)
+{
+    llmsim_csv_row_u64(row, point);
+    for (size_t i = 0; i < llmsim_grid_n_settings(plan->grid); i++) {
+        const char *value = llmsim_grid_value(plan->grid, point, i);
+        if (!llmsim_grid_is_fixed(plan->grid, i))
+            llmsim_csv_row_text(row, value != NULL ? value : "");
+    }
+}
+
+/* ---- the whole ---- */
+
+static enum llmsim_status check_size(const struct sweep_plan *plan, struct llmsim_error *err)
+{
+    uint64_t n_points = llmsim_grid_n_points(plan->grid);
+    if (n_points <= MANY_POINTS || plan->options->yes)
+        return LLMSIM_OK;
+    return llmsim_fail(err, LLMSIM_USAGE, "%s: the grid has %llu points; with --yes it goes on",
+                       plan->command, (unsigned long long)n_points);
+}
+
+/* The number of points, then a table of them. */
+static enum llmsim_status print_points(const struct sweep_plan *plan, struct llmsim_error *err)
+{
+    struct llmsim_csv_row row = {0};
+    uint64_t n_points = llmsim_grid_n_points(plan->grid);
+    (void)printf("points         %llu\n", (unsigned long long)n_points);
+    sweep_plan_header(plan, &row);
+    for (uint64_t p = plan->shard; !row.failed; p += plan->n_shards) {
+        (void)printf("%s\n", row.text);
+        llmsim_csv_row_fini(&row);
+        if (p >= n_points || ferror(stdout) != 0)
+            return LLMSIM_OK;
+        sweep_plan_row(plan, p, &row);
+    }
+    llmsim_csv_row_fini(&row);
+    return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
+}
+
+/* Files that have a bearing on the numbers, by what is in them: the catalogues, and whatever files
+ * options name. */
+static enum llmsim_status add_files(const struct sweep_plan *plan,
+                                    struct llmsim_json_document *manifest, struct llmsim_error *err)
+{
+    static const char *const names[] = {"gpu.json", "model.json", "ptps.json"};
+    struct replay_settings common;
+    char dir[LLMSIM_ERROR_FILE_MAX], path[LLMSIM_ERROR_FILE_MAX + 16];
+    enum llmsim_status status = set_common(plan, &common, err);
+    if (status == LLMSIM_OK)
+        status = llmsim_catalogue_find_dir(common.catalogue.data_dir, dir, sizeof dir, err);
+    for (size_t i = 0; i < sizeof names / sizeof *names && status == LLMSIM_OK; i++) {
+        (void)snprintf(path, sizeof path, "%s/%s", dir, names[i]);
+        status = llmsim_manifest_add_file(manifest, path, err);
+    }
+    for (size_t i = 0; i < llmsim_grid_n_settings(plan->grid) && status == LLMSIM_OK; i++) {
+        const struct cli_option *row = find_row(plan, llmsim_grid_name(plan->grid, i));
+        if (row != NULL && row->kind == CLI_STRING && llmsim_grid_is_fixed(plan->grid, i))
+            status = llmsim_manifest_add_file(manifest, llmsim_grid_value(plan->grid, 0, i), err);
+    }
+    return status;
+}
+
+static enum llmsim_status open_dir(const struct sweep_plan *plan, const struct sweep_table *table,
+                                   struct llmsim_json_document *manifest,
+                                   struct llmsim_sweep **sweep, struct llmsim_error *err)
+{
+    llmsim_manifest_describe(manifest, plan->command, plan->grid, &plan->memory, plan->trace_path);
+    if (plan->summaries)
+        llmsim_json_add_string(manifest, manifest->root, "summaries", "yes");
+    enum llmsim_status status = add_files(plan, manifest, err);
+    if (status != LLMSIM_OK)
+        return status;
+    const struct llmsim_sweep_options options = {
+        .dir = plan->dir,
+        .file_name = table->file_name,
+        .header = table->header,
+        .manifest = manifest,
+        .n_points = llmsim_grid_n_points(plan->grid),
+        .shard = plan->shard,
+        .n_shards = plan->n_shards,
+    };
+    return llmsim_sweep_open(&options, sweep, err);
+}
+
+static unsigned count_cores(void)
+{
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
+}
+
+static enum llmsim_status fail_interrupted(const struct sweep_plan *plan,
+                                           const struct llmsim_sweep *sweep,
+                                           struct llmsim_error *err)
+{
+    struct llmsim_sweep_progress progress = llmsim_sweep_get_progress(sweep);
+    return llmsim_fail(err, LLMSIM_INTERRUPTED,
+                       "interrupted: %llu of %llu points are finished and kept in %s; the same "
+                       "command goes on from there",
+                       (unsigned long long)progress.n_finished,
+                       (unsigned long long)progress.n_points, plan->dir);
+}
+
+static enum llmsim_status fill(const struct sweep_plan *plan, const struct sweep_table *table,
+                               struct llmsim_sweep *sweep, struct llmsim_error *err)
+{
+    unsigned n_jobs = (unsigned)plan->options->jobs;
+    struct llmsim_sweep_progress progress = llmsim_sweep_get_progress(sweep);
+    if (progress.n_finished > 0)
+        (void)fprintf(stderr, "%s: %llu of %llu points were finished before\n", plan->dir,
+                      (unsigned long long)progress.n_finished,
+                      (unsigned long long)progress.n_points);
+    enum llmsim_status status =
+        llmsim_sweep_run(sweep, &table->work, n_jobs > 0 ? n_jobs : count_cores(), err);
+    if (status == LLMSIM_INTERRUPTED)
+        return fail_interrupted(plan, sweep, err);
+    return status == LLMSIM_OK ? llmsim_sweep_finish(sweep, err) : status;
+}
+
+static enum llmsim_status report(const struct sweep_plan *plan, const struct sweep_table *table,
+                                 const struct llmsim_sweep *sweep, struct llmsim_error *err)
+{
+    struct llmsim_sweep_progress p = llmsim_sweep_get_progress(sweep);
+    (void)printf("points         %llu: %llu ok, %llu failed\n%s/%s\n",
+                 (unsigned long long)p.n_points, (unsigned long long)(p.n_points - p.n_failed),
+                 (unsigned long long)p.n_failed, plan->dir, table->file_name);
+    if (p.n_failed == 0)
+        return LLMSIM_OK;
+    return llmsim_fail(err, LLMSIM_RUN_FAILED,
+                       "%llu of %llu points failed; the column error of %s/%s says why",
+                       (unsigned long long)p.n_failed, (unsigned long long)p.n_points, plan->dir,
+                       table->file_name);
+}
+
+enum llmsim_status sweep_plan_run(struct sweep_plan *plan, const struct sweep_table *table,
+                                  struct llmsim_error *err)
+{
+    struct llmsim_sweep *sweep = NULL;
+    struct llmsim_json_document manifest;
+    if (plan->options->dry_run)
+        return print_points(plan, err);
+    llmsim_json_document_init(&manifest);
+    enum llmsim_status status = check_size(plan, err);
+    if (status == LLMSIM_OK)
+        status = sweep_plan_load(plan, err);
+    interrupt_catch();
+    if (status == LLMSIM_OK)
+        status = open_dir(plan, table, &manifest, &sweep, err);
+    if (status == LLMSIM_OK)
+        status = fill(plan, table, sweep, err);
+    if (status == LLMSIM_OK)
+        status = report(plan, table, sweep, err);
+    llmsim_sweep_close(sweep);
+    interrupt_release();
+    llmsim_json_document_fini(&manifest);
+    return status;
+}

@@ -1,0 +1,72 @@
+/* sweep_plan.h: what sweep and capacity share: the options that make a grid, the trace and the
+ * catalogues, each read once, and the settings of a point. */
+#ifndef LLMSIM_SWEEP_PLAN_H
+#define LLMSIM_SWEEP_PLAN_H
+
+#include "cli.h"
+#include "replay_settings.h"
+
+struct sweep_options {
+    const char *texts[CLI_MAX_OPTIONS]; /* of the replay's options, as they were typed */
+    const char *trace, *output, *shard;
+    uint64_t jobs;
+    bool dry_run, yes;
+};
+extern const struct cli_option sweep_options_table[];
+/* Rows of a command's table for them; `texts` is the member `texts` of the options. */
+#define CLI_SWEEP_OPTIONS(type, member)                                                            \
+    {.name = "",                                                                                   \
+     .kind = CLI_TABLE,                                                                            \
+     .table = sweep_options_table,                                                                 \
+     .offset = offsetof(type, member)},                                                            \
+    {                                                                                              \
+        .name = "", .kind = CLI_TEXTS, .table = replay_settings_options,                           \
+        .offset = offsetof(type, member.texts)                                                     \
+    }
+
+struct sweep_plan {
+    const char *command;   /* "sweep" */
+    const char *not_swept; /* an option whose values the command finds itself; NULL: none */
+    const struct sweep_options *options;
+    bool summaries;                /* the command writes them; part of the manifest */
+    struct cli_option_list replay; /* the options of a replay */
+    struct llmsim_grid *grid;
+    const char *trace_path;
+    uint64_t shard, n_shards;
+    char dir[512]; /* where the results go */
+    struct llmsim_catalogue *catalogue;
+    struct llmsim_trace *trace;
+    struct llmsim_memory_trace memory;
+};
+
+/* The grid, from the spec (NULL: none) and the options; nothing else is opened. `plan` begins with
+ * command, not_swept and options. On failure, too, fini it. */
+LLMSIM_MUST_CHECK enum llmsim_status sweep_plan_init(struct sweep_plan *plan, const char *spec_path,
+                                                     struct llmsim_error *err);
+/* Read the trace and the catalogues. */
+LLMSIM_MUST_CHECK enum llmsim_status sweep_plan_load(struct sweep_plan *plan,
+                                                     struct llmsim_error *err);
+void sweep_plan_fini(struct sweep_plan *plan);
+
+/* What a point stands for. `setup` stays where it is; the texts in it are those of the plan. A run
+ * of it ends when a signal comes. Thread-safe. */
+LLMSIM_MUST_CHECK enum llmsim_status sweep_plan_setup(const struct sweep_plan *plan, uint64_t point,
+                                                      struct replay_setup *setup,
+                                                      struct llmsim_error *err);
+
+/* Beginnings of the table: "point" and the swept settings; the point and its values. */
+void sweep_plan_header(const struct sweep_plan *plan, struct llmsim_csv_row *row);
+void sweep_plan_row(const struct sweep_plan *plan, uint64_t point, struct llmsim_csv_row *row);
+
+/* Everything after sweep_plan_init. Print the points (--dry-run), or load the plan, open its
+ * directory, compute what is not finished, and write the table `file_name`. LLMSIM_RUN_FAILED if
+ * points failed. */
+struct sweep_table {
+    const char *file_name;
+    const char *header;
+    struct llmsim_sweep_work work;
+};
+LLMSIM_MUST_CHECK enum llmsim_status
+sweep_plan_run(struct sweep_plan *plan, const struct sweep_table *table, struct llmsim_error *err);
+
+#endif

@@ -1,0 +1,69 @@
+/* backlog.c: whether requests come faster than they are served.
+ *
+ * Let the second half of the arrivals be m requests, and L_k the number of requests in the system
+ * when the k-th of them comes. The least squares line through (k, L_k) has a slope b: requests by
+ * which the backlog grows for each that arrives. If the load is rho > 1, one request in rho is
+ * served, and b tends to 1 - 1/rho; if it is below 1, L is stationary and b tends to 0.
+ *
+ * The bound: at a load of exactly 1 with Poisson arrivals L is a random walk reflected at 0, of
+ * about one unit of variance an arrival, so by chance alone it moves by sqrt(m), which is a slope
+ * of 1/sqrt(m). Three of these, and at least MIN_GROWTH, because over a long trace a running set
+ * that grows with the hour of the day is no overload. */
+#include "backlog.h"
+
+#include <math.h>
+
+#define MIN_GROWTH 0.01
+#define N_DEVIATIONS 3
+
+__extension__ typedef __int128 wide;
+
+void llmsim_backlog_init(struct backlog_sink *sink, const struct llmsim_memory_trace *memory,
+                         struct llmsim_ratio rate_scale)
+{
+    *sink = (struct backlog_sink){
+        .memory = memory,
+        .rate_scale = rate_scale,
+        .first = memory->n / 2,
+        .next = memory->n / 2,
+    };
+}
+
+/* Requests end in time order: those reported so far had ended when any arrival that is still to be
+ * looked at came. One that ends and one that arrives at the same time: the end is first. */
+static enum llmsim_status backlog_request(void *self, const struct llmsim_result *result,
+                                          struct llmsim_error *err)
+{
+    struct backlog_sink *s = self;
+    (void)err;
+    while (s->next < s->memory->n &&
+           llmsim_ratio_scale_arrival(s->rate_scale, s->memory->requests[s->next].arrival_ns) <
+               result->end_ns) {
+        wide in_system = (wide)s->next - (wide)s->n_ended;
+        s->sum += in_system;
+        s->weighted_sum += in_system * (wide)(s->next - s->first);
+        s->next++;
+    }
+    s->n_ended++;
+    return LLMSIM_OK;
+}
+
+const struct llmsim_sink_ops llmsim_backlog_sink_ops = {
+    .name = "backlog",
+    .request = backlog_request,
+};
+
+/* Slope: (m Σ k L - Σ k Σ L) / (m Σ k² - (Σ k)²), with Σ k = m(m - 1)/2 and the denominator
+ * m²(m² - 1)/12. Arrivals after the last end found an empty system and add nothing. */
+struct llmsim_backlog llmsim_backlog_result(const struct backlog_sink *sink)
+{
+    struct llmsim_backlog backlog = {.n_arrivals = sink->memory->n - sink->first};
+    wide m = (wide)backlog.n_arrivals;
+    if (m < 2)
+        return backlog;
+    wide numerator = 2 * sink->weighted_sum - (m - 1) * sink->sum; /* times m/2 */
+    backlog.growth = 6 * (double)numerator / ((double)m * (double)(m * m - 1));
+    double bound = N_DEVIATIONS / sqrt((double)m);
+    backlog.is_saturated = backlog.growth > (bound > MIN_GROWTH ? bound : MIN_GROWTH);
+    return backlog;
+}

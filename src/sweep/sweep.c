@@ -1,0 +1,150 @@
+/* sweep.c: a directory of points: opened where it stopped, filled, and made into a table. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "directory.h"
+#include "journal.h"
+#include "manifest.h"
+#include "output.h"
+
+struct llmsim_sweep {
+    struct llmsim_sweep_options options;
+    struct llmsim_journal journal;
+    struct llmsim_sweep_progress progress;
+};
+
+static uint64_t stride(const struct llmsim_sweep *sweep)
+{
+    return sweep->options.n_shards > 1 ? sweep->options.n_shards : 1;
+}
+
+/* The manifest also has what a merge needs to write the table. */
+static void complete_manifest(const struct llmsim_sweep_options *options)
+{
+    struct llmsim_json_document *m = options->manifest;
+    struct cJSON *table = llmsim_json_add_object(m, m->root, "table");
+    llmsim_json_add_string(m, table, "file", options->file_name);
+    llmsim_json_add_string(m, table, "header", options->header);
+    llmsim_json_add_number(m, table, "points", (double)options->n_points);
+    if (options->n_shards > 1) {
+        struct cJSON *shard = llmsim_json_add_object(m, m->root, "shard");
+        llmsim_json_add_number(m, shard, "number", (double)options->shard);
+        llmsim_json_add_number(m, shard, "of", (double)options->n_shards);
+    }
+}
+
+static void count_points(struct llmsim_sweep *sweep)
+{
+    const struct llmsim_journal *j = &sweep->journal;
+    sweep->progress = (struct llmsim_sweep_progress){0};
+    for (uint64_t p = sweep->options.shard; p < sweep->options.n_points; p += stride(sweep)) {
+        sweep->progress.n_points++;
+        sweep->progress.n_finished += llmsim_journal_has(j, p);
+        sweep->progress.n_failed += llmsim_journal_has(j, p) && j->statuses[p] != LLMSIM_OK;
+    }
+}
+
+enum llmsim_status llmsim_sweep_open(const struct llmsim_sweep_options *options,
+                                     struct llmsim_sweep **sweep, struct llmsim_error *err)
+{
+    struct llmsim_sweep *s = calloc(1, sizeof *s);
+    *sweep = NULL;
+    if (s == NULL)
+        return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
+    s->options = *options;
+    s->journal.fd = -1;
+    enum llmsim_status status = llmsim_make_directories(options->dir, err);
+    if (status == LLMSIM_OK)
+        status = llmsim_journal_open(&s->journal, options->dir, options->n_points, err);
+    if (status == LLMSIM_OK) {
+        complete_manifest(options);
+        status = llmsim_manifest_agree(options->dir, options->manifest, s->journal.length > 0, err);
+    }
+    if (status != LLMSIM_OK) {
+        llmsim_sweep_close(s);
+        return status;
+    }
+    count_points(s);
+    *sweep = s;
+    return LLMSIM_OK;
+}
+
+void llmsim_sweep_close(struct llmsim_sweep *sweep)
+{
+    if (sweep == NULL)
+        return;
+    llmsim_journal_close(&sweep->journal);
+    free(sweep);
+}
+
+bool llmsim_sweep_next(const struct llmsim_sweep *sweep, uint64_t *point)
+{
+    const uint64_t step = stride(sweep), shard = sweep->options.shard;
+    uint64_t p = *point;
+    if (p % step != shard % step)
+        p += (shard % step + step - p % step) % step;
+    while (p < sweep->options.n_points && llmsim_journal_has(&sweep->journal, p))
+        p += step;
+    *point = p;
+    return p < sweep->options.n_points;
+}
+
+struct llmsim_sweep_progress llmsim_sweep_get_progress(const struct llmsim_sweep *sweep)
+{
+    return sweep->progress;
+}
+
+enum llmsim_status llmsim_sweep_store(struct llmsim_sweep *sweep, uint64_t point,
+                                      enum llmsim_status outcome, const char *row,
+                                      struct llmsim_error *err)
+{
+    enum llmsim_status status = llmsim_journal_add(&sweep->journal, point, outcome, row, err);
+    if (status != LLMSIM_OK)
+        return status;
+    sweep->progress.n_finished++;
+    sweep->progress.n_failed += outcome != LLMSIM_OK;
+    return LLMSIM_OK;
+}
+
+static enum llmsim_status put_rows(const struct llmsim_sweep *sweep, struct llmsim_output *out,
+                                   struct llmsim_error *err)
+{
+    char *row = NULL;
+    size_t capacity = 0;
+    enum llmsim_status status = LLMSIM_OK;
+    llmsim_output_text(out, sweep->options.header);
+    llmsim_output_text(out, "\n");
+    for (uint64_t p = sweep->options.shard; p < sweep->options.n_points && status == LLMSIM_OK;
+         p += stride(sweep)) {
+        if (!llmsim_journal_has(&sweep->journal, p))
+            status = llmsim_fail(err, LLMSIM_RUN_FAILED, "point %llu is not finished",
+                                 (unsigned long long)p);
+        else
+            status = llmsim_journal_row(&sweep->journal, p, &row, &capacity, err);
+        if (status == LLMSIM_OK) {
+            llmsim_output_text(out, row);
+            llmsim_output_text(out, "\n");
+        }
+    }
+    free(row);
+    return status;
+}
+
+enum llmsim_status llmsim_sweep_finish(struct llmsim_sweep *sweep, struct llmsim_error *err)
+{
+    char *path;
+    struct llmsim_output out;
+    if (asprintf(&path, "%s/%s", sweep->options.dir, sweep->options.file_name) < 0)
+        return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
+    enum llmsim_status status = llmsim_output_open(&out, path, LLMSIM_COMPRESS_NONE, err);
+    free(path);
+    if (status != LLMSIM_OK)
+        return status;
+    status = put_rows(sweep, &out, err);
+    if (status == LLMSIM_OK)
+        status = llmsim_output_finish(&out, err);
+    if (status == LLMSIM_OK)
+        status = llmsim_output_commit(&out, err);
+    llmsim_output_close(&out);
+    return status;
+}
