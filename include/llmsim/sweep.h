@@ -173,6 +173,13 @@ LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
 llmsim_manifest_add_file(struct llmsim_json_document *manifest, const char *path,
                          struct llmsim_error *err);
 
+/* Every n-th point, one place further on with each n, so that no shard gets one value of the last
+ * axis alone. n_shards 0 or 1: all points. */
+static inline bool llmsim_sweep_is_in_shard(uint64_t point, uint64_t shard, uint64_t n_shards)
+{
+    return n_shards < 2 || (point + point / n_shards) % n_shards == shard;
+}
+
 /* All borrowed while the sweep is open. */
 struct llmsim_sweep_options {
     const char *dir;       /* made if it is not there */
@@ -180,8 +187,7 @@ struct llmsim_sweep_options {
     const char *header;    /* its first line, without a line end */
     struct llmsim_json_document *manifest;
     uint64_t n_points;
-    uint64_t shard, n_shards; /* this directory has the points p with p % n_shards == shard;
-                               * n_shards 0 or 1: all */
+    uint64_t shard, n_shards; /* which of the points are this directory's */
 };
 
 struct llmsim_sweep;
@@ -231,12 +237,17 @@ llmsim_sweep_run(struct llmsim_sweep *sweep, const struct llmsim_sweep_work *wor
 LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status llmsim_sweep_finish(struct llmsim_sweep *sweep,
                                                                     struct llmsim_error *err);
 
-/* Make `dir`, which must not have points, of the directories of all shards of one sweep: as if it
- * had been done there, and with its table. LLMSIM_USAGE if they do not belong together, or a point
- * is missing; LLMSIM_IO, LLMSIM_RUN_FAILED. */
+struct llmsim_merged {
+    struct llmsim_sweep_progress progress;
+    char file_name[LLMSIM_MAX_NAME + 1]; /* of the table */
+};
+
+/* Make `dir` of the directories of all shards of one sweep: as if it had been done there, and with
+ * its table. Goes on where an earlier merge stopped. LLMSIM_USAGE if they do not belong together,
+ * or a point is missing; LLMSIM_IO, LLMSIM_RUN_FAILED. */
 LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
 llmsim_sweep_merge(const char *dir, const char *const *shards, size_t n_shards,
-                   struct llmsim_sweep_progress *progress, struct llmsim_error *err);
+                   struct llmsim_merged *merged, struct llmsim_error *err);
 
 #ifdef __cplusplus
 }

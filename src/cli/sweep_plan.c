@@ -31,7 +31,7 @@ const struct cli_option sweep_options_table[] = {
      .offset = offsetof(struct sweep_options, jobs)},
     {.name = "shard",
      .argument = "I/N",
-     .help = "only every N-th point, from point I (0 to N-1); `llmsim sweep merge` joins them",
+     .help = "only the I-th of N shares of the points (I from 0); `llmsim sweep merge` joins them",
      .kind = CLI_STRING,
      .offset = offsetof(struct sweep_options, shard)},
     {.name = "dry-run",
@@ -320,15 +320,18 @@ static enum llmsim_status print_points(const struct sweep_plan *plan, struct llm
     uint64_t n_points = llmsim_grid_n_points(plan->grid);
     (void)printf("points         %llu\n", (unsigned long long)n_points);
     sweep_plan_header(plan, &row);
-    for (uint64_t p = plan->shard; !row.failed; p += plan->n_shards) {
-        (void)printf("%s\n", row.text);
+    (void)printf("%s\n", row.failed ? "" : row.text);
+    for (uint64_t p = 0; p < n_points && !row.failed && ferror(stdout) == 0; p++) {
+        if (!llmsim_sweep_is_in_shard(p, plan->shard, plan->n_shards))
+            continue;
         llmsim_csv_row_fini(&row);
-        if (p >= n_points || ferror(stdout) != 0)
-            return LLMSIM_OK;
         sweep_plan_row(plan, p, &row);
+        if (!row.failed)
+            (void)printf("%s\n", row.text);
     }
+    bool failed = row.failed;
     llmsim_csv_row_fini(&row);
-    return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
+    return failed ? llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory") : LLMSIM_OK;
 }
 
 /* Files that have a bearing on the numbers, by what is in them: the catalogues, and whatever files
@@ -410,19 +413,17 @@ static enum llmsim_status fill(const struct sweep_plan *plan, const struct sweep
     return status == LLMSIM_OK ? llmsim_sweep_finish(sweep, err) : status;
 }
 
-static enum llmsim_status report(const struct sweep_plan *plan, const struct sweep_table *table,
-                                 const struct llmsim_sweep *sweep, struct llmsim_error *err)
+enum llmsim_status sweep_report(const struct llmsim_sweep_progress *p, const char *dir,
+                                const char *file_name, struct llmsim_error *err)
 {
-    struct llmsim_sweep_progress p = llmsim_sweep_get_progress(sweep);
     (void)printf("points         %llu: %llu ok, %llu failed\n%s/%s\n",
-                 (unsigned long long)p.n_points, (unsigned long long)(p.n_points - p.n_failed),
-                 (unsigned long long)p.n_failed, plan->dir, table->file_name);
-    if (p.n_failed == 0)
+                 (unsigned long long)p->n_points, (unsigned long long)(p->n_points - p->n_failed),
+                 (unsigned long long)p->n_failed, dir, file_name);
+    if (p->n_failed == 0)
         return LLMSIM_OK;
-    return llmsim_fail(err, LLMSIM_RUN_FAILED,
-                       "%llu of %llu points failed; the column error of %s/%s says why",
-                       (unsigned long long)p.n_failed, (unsigned long long)p.n_points, plan->dir,
-                       table->file_name);
+    return llmsim_fail(
+        err, LLMSIM_RUN_FAILED, "%llu of %llu points failed; the column error of %s/%s says why",
+        (unsigned long long)p->n_failed, (unsigned long long)p->n_points, dir, file_name);
 }
 
 enum llmsim_status sweep_plan_run(struct sweep_plan *plan, const struct sweep_table *table,
@@ -441,8 +442,10 @@ enum llmsim_status sweep_plan_run(struct sweep_plan *plan, const struct sweep_ta
         status = open_dir(plan, table, &manifest, &sweep, err);
     if (status == LLMSIM_OK)
         status = fill(plan, table, sweep, err);
-    if (status == LLMSIM_OK)
-        status = report(plan, table, sweep, err);
+    if (status == LLMSIM_OK) {
+        struct llmsim_sweep_progress progress = llmsim_sweep_get_progress(sweep);
+        status = sweep_report(&progress, plan->dir, table->file_name, err);
+    }
     llmsim_sweep_close(sweep);
     interrupt_release();
     llmsim_json_document_fini(&manifest);

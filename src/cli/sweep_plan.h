@@ -69,4 +69,9 @@ struct sweep_table {
 LLMSIM_MUST_CHECK enum llmsim_status
 sweep_plan_run(struct sweep_plan *plan, const struct sweep_table *table, struct llmsim_error *err);
 
+/* Print what is in a directory whose points are all finished. LLMSIM_RUN_FAILED if some failed. */
+LLMSIM_MUST_CHECK enum llmsim_status sweep_report(const struct llmsim_sweep_progress *progress,
+                                                  const char *dir, const char *file_name,
+                                                  struct llmsim_error *err);
+
 #endif

@@ -13,9 +13,9 @@ struct llmsim_sweep {
     struct llmsim_sweep_progress progress;
 };
 
-static uint64_t stride(const struct llmsim_sweep *sweep)
+static bool is_ours(const struct llmsim_sweep *sweep, uint64_t point)
 {
-    return sweep->options.n_shards > 1 ? sweep->options.n_shards : 1;
+    return llmsim_sweep_is_in_shard(point, sweep->options.shard, sweep->options.n_shards);
 }
 
 /* The manifest also has what a merge needs to write the table. */
@@ -37,7 +37,9 @@ static void count_points(struct llmsim_sweep *sweep)
 {
     const struct llmsim_journal *j = &sweep->journal;
     sweep->progress = (struct llmsim_sweep_progress){0};
-    for (uint64_t p = sweep->options.shard; p < sweep->options.n_points; p += stride(sweep)) {
+    for (uint64_t p = 0; p < sweep->options.n_points; p++) {
+        if (!is_ours(sweep, p))
+            continue;
         sweep->progress.n_points++;
         sweep->progress.n_finished += llmsim_journal_has(j, p);
         sweep->progress.n_failed += llmsim_journal_has(j, p) && j->statuses[p] != LLMSIM_OK;
@@ -79,12 +81,10 @@ void llmsim_sweep_close(struct llmsim_sweep *sweep)
 
 bool llmsim_sweep_next(const struct llmsim_sweep *sweep, uint64_t *point)
 {
-    const uint64_t step = stride(sweep), shard = sweep->options.shard;
     uint64_t p = *point;
-    if (p % step != shard % step)
-        p += (shard % step + step - p % step) % step;
-    while (p < sweep->options.n_points && llmsim_journal_has(&sweep->journal, p))
-        p += step;
+    while (p < sweep->options.n_points &&
+           (!is_ours(sweep, p) || llmsim_journal_has(&sweep->journal, p)))
+        p++;
     *point = p;
     return p < sweep->options.n_points;
 }
@@ -114,8 +114,9 @@ static enum llmsim_status put_rows(const struct llmsim_sweep *sweep, struct llms
     enum llmsim_status status = LLMSIM_OK;
     llmsim_output_text(out, sweep->options.header);
     llmsim_output_text(out, "\n");
-    for (uint64_t p = sweep->options.shard; p < sweep->options.n_points && status == LLMSIM_OK;
-         p += stride(sweep)) {
+    for (uint64_t p = 0; p < sweep->options.n_points && status == LLMSIM_OK; p++) {
+        if (!is_ours(sweep, p))
+            continue;
         if (!llmsim_journal_has(&sweep->journal, p))
             status = llmsim_fail(err, LLMSIM_RUN_FAILED, "point %llu is not finished",
                                  (unsigned long long)p);
