@@ -10,9 +10,9 @@
 #include "interrupt.h"
 
 static const struct cli_command *const commands[] = {
-    &cli_replay,         &cli_simulate,       &cli_validate,    &cli_trace_info,
-    &cli_trace_convert,  &cli_trace_generate, &cli_profile_gpu, &cli_profile_model,
-    &cli_profile_prompt, &cli_profile_decode, &cli_sweep,       &cli_sweep_merge,
+    &cli_replay,      &cli_sweep,         &cli_sweep_merge,    &cli_simulate,
+    &cli_validate,    &cli_trace_info,    &cli_trace_convert,  &cli_trace_generate,
+    &cli_profile_gpu, &cli_profile_model, &cli_profile_prompt, &cli_profile_decode,
 };
 #define N_COMMANDS (sizeof commands / sizeof *commands)
 
@@ -153,11 +153,15 @@ int main(int argc, char **argv)
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGXFSZ, SIG_IGN); /* so is a file that grows past a limit */
 
+    int words = 0; /* of the longest name that fits: "sweep merge", not "sweep" */
+    const struct cli_command *command = NULL;
     for (size_t i = 0; i < N_COMMANDS; i++) {
-        int words = match(commands[i]->name, argc, argv);
-        if (words > 0)
-            return report(run_command(commands[i], argc - words, argv + words, &err), &err);
+        int n = match(commands[i]->name, argc, argv);
+        command = n > words ? commands[i] : command;
+        words = n > words ? n : words;
     }
+    if (command != NULL)
+        return report(run_command(command, argc - words, argv + words, &err), &err);
     if (argc >= 2 && strcmp(argv[1], "--version") == 0) {
         (void)printf("llmsim %s\n", LLMSIM_VERSION);
         return report(flush_stdout(LLMSIM_OK, &err), &err);
