@@ -50,8 +50,8 @@ struct llmsim_replay_config {
     uint32_t block_size;
     uint64_t kv_watermark_blocks;
     double kv_bytes_per_token; /* what goes over links and to the host; not looked at otherwise */
-    const char *preemption;  /* a name of the preemption table; NULL: "recompute" */
-    double swap_bytes_per_s; /* preemption swap: between the GPU's memory and the host's */
+    const char *preemption;    /* a name of the preemption table; NULL: "recompute" */
+    double swap_bytes_per_s;   /* preemption swap: between the GPU's memory and the host's */
     /* Several replicas: 0 and 1 are one. Or prefill_replicas that process prompts and
      * decode_replicas that do the rest, where neither is 0; the KV cache goes from one to the other
      * over a link that each prefill replica has, one request after the other. */

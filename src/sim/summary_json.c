@@ -88,7 +88,8 @@ static void add_class(struct llmsim_json_document *json, struct cJSON *parent,
     llmsim_json_add_number(json, object, "requests", (double)c->n_requests);
     struct cJSON *outcomes = llmsim_json_add_object(json, object, "outcomes");
     for (size_t i = 0; i < LLMSIM_N_OUTCOMES; i++)
-        if (i != LLMSIM_OUTCOME_BAD_ROW) /* has no class */
+        /* Those are counted without a look at their class, if they have one. */
+        if (i != LLMSIM_OUTCOME_BAD_ROW && i != LLMSIM_OUTCOME_OUTSIDE_WINDOW)
             llmsim_json_add_number(json, outcomes, llmsim_outcome_name((enum llmsim_outcome)i),
                                    (double)c->outcomes[i]);
     if (llmsim_slo_is_set(&s->slo))

@@ -254,6 +254,20 @@ Test(traps, preemption_never_changes_what_was_already_emitted)
         cr_expect(collected_row(&c, 1)->result.preemptions == 1, "%s", run.name);
         collected_fini(&c);
     }
+    /* Swapped to the host and back at a byte a millisecond, a byte a token: it comes back later. */
+    for (size_t i = 0; get_run(i, 256, 8192, 4, 4, &run); i++) {
+        run.config.preemption = "swap";
+        run.config.kv_bytes_per_token = 1;
+        run.config.swap_bytes_per_s = 1000;
+        run_all(&run, requests, 2, &c);
+        const struct collected_request *r = collected_row(&c, 1);
+        cr_expect(r->result.preemptions == 1 && r->result.outcome == LLMSIM_OUTCOME_COMPLETED &&
+                      r->result.first_token_ns == 14 * MS && r->token_ns[0] == 14 * MS &&
+                      r->token_ns[1] == 40 * MS && r->token_ns[2] > 59 * MS &&
+                      r->token_ns[3] > r->token_ns[2],
+                  "%s", run.name);
+        collected_fini(&c);
+    }
 }
 
 /* Of a request's tokens the last is never read, so a prompt of 4 and 5 output tokens take 8 places:
