@@ -5,15 +5,11 @@
 #include <cuda_runtime.h>
 
 #include <climits>
-#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
-#include "attention.cuh"
-#include "bandwidth.cuh"
 #include "cublas_library.h"
-#include "pointwise.cuh"
 
 namespace
 {
@@ -71,26 +67,6 @@ enum llmsim_status fail_cuda(cudaError_t error, const char *file, int line, cons
 
 /* ---- launches ---- */
 
-unsigned blocks_for(uint64_t n, unsigned a_block)
-{
-    return (unsigned)((n + a_block - 1) / a_block);
-}
-
-unsigned bandwidth_blocks(const cuda_device *d)
-{
-    return (unsigned)d->n_multiprocessors * bandwidth::BLOCKS_PER_MULTIPROCESSOR;
-}
-
-template <typename T> T *to(void *memory)
-{
-    return static_cast<T *>(memory);
-}
-
-template <typename T> const T *from(const void *memory)
-{
-    return static_cast<const T *>(memory);
-}
-
 /* Row-major out = in · weightsᵀ is column-major outᵀ = weights · inᵀ, and row-major is the
  * transpose of column-major. */
 enum llmsim_status launch_gemm(cuda_device *d, const llmsim_launch *l, struct llmsim_error *err)
@@ -104,134 +80,24 @@ enum llmsim_status launch_gemm(cuda_device *d, const llmsim_launch *l, struct ll
     return LLMSIM_OK;
 }
 
-template <typename T, int D>
-enum llmsim_status launch_prompt(cuda_device *d, const llmsim_launch *l, struct llmsim_error *err)
+template <typename... Parameters, typename... Arguments>
+enum llmsim_status start(cuda_device *d, void (*kernel)(Parameters...), dim3 grid, unsigned threads,
+                         int shared_bytes, struct llmsim_error *err, Arguments... arguments)
 {
-    constexpr int bytes = attention::prompt_shared_bytes<D>;
-    const float scale_log2 = 1 / (std::sqrt((float)D) * 0.693147181F);
-    const dim3 grid(blocks_for(l->tokens_each, attention::TILE), l->n_heads,
-                    (unsigned)l->batch_size);
-    CHECK_CUDA(cudaFuncSetAttribute(attention::prompt<T, D>,
-                                    cudaFuncAttributeMaxDynamicSharedMemorySize, bytes));
-    attention::prompt<T, D><<<grid, attention::THREADS, bytes, d->stream>>>(
-        from<T>(l->in), (int)l->tokens_each, (int)l->n_heads, (int)l->n_kv_heads, scale_log2,
-        to<T>(l->out));
-    return LLMSIM_OK;
-}
-
-template <typename T, int D>
-enum llmsim_status launch_context(cuda_device *d, const llmsim_launch *l, struct llmsim_error *err)
-{
-    constexpr int bytes = attention::context_shared_bytes<D>;
-    const float scale = 1 / std::sqrt((float)D);
-    const dim3 grid((unsigned)l->n_splits, l->n_kv_heads, (unsigned)l->batch_size);
-    CHECK_CUDA(cudaFuncSetAttribute(attention::context<T, D>,
-                                    cudaFuncAttributeMaxDynamicSharedMemorySize, bytes));
-    attention::context<T, D><<<grid, attention::THREADS, bytes, d->stream>>>(
-        from<T>(l->in), from<T>(l->keys), from<T>(l->values), (int)l->tokens_each,
-        (int)l->split_tokens, (int)l->n_heads, (int)l->n_kv_heads, scale, scale / 0.693147181F,
-        l->partials);
-    return LLMSIM_OK;
-}
-
-template <typename T>
-enum llmsim_status launch_attention(cuda_device *d, const llmsim_launch *l,
-                                    struct llmsim_error *err)
-{
-    const bool is_prompt = l->kind == LLMSIM_LAUNCH_ATTEND_PROMPT;
-    switch (l->head_dim) {
-#define X(dim)                                                                                     \
-    case dim:                                                                                      \
-        return is_prompt ? launch_prompt<T, dim>(d, l, err) : launch_context<T, dim>(d, l, err);
-        LLMSIM_HEAD_DIMS(X)
-#undef X
-    default:
-        return llmsim_fail(err, LLMSIM_INTERNAL, "no kernel for heads %u wide", l->head_dim);
-    }
-}
-
-template <typename T> void launch_norm(cuda_device *d, const llmsim_launch *l)
-{
-    pointwise::norm<T><<<(unsigned)l->rows, pointwise::THREADS, 0, d->stream>>>(
-        to<T>(l->state), from<T>(l->in), from<T>(l->weights), (uint32_t)l->outputs, l->stride,
-        to<T>(l->out));
-}
-
-template <typename T> void launch_activate(cuda_device *d, const llmsim_launch *l)
-{
-    const uint64_t n_vectors = l->rows * l->outputs / VECTOR;
-    pointwise::activate<T>
-        <<<blocks_for(n_vectors, pointwise::THREADS), pointwise::THREADS, 0, d->stream>>>(
-            from<T>(l->in), n_vectors, (uint32_t)l->outputs, l->gated, to<T>(l->out));
-}
-
-template <typename T> void launch_store_kv(cuda_device *d, const llmsim_launch *l)
-{
-    const uint64_t n_vectors = l->rows * 2 * l->n_kv_heads * (l->head_dim / VECTOR);
-    pointwise::store_kv<T>
-        <<<blocks_for(n_vectors, pointwise::THREADS), pointwise::THREADS, 0, d->stream>>>(
-            from<T>(l->in), n_vectors, (uint32_t)(l->rows / l->batch_size), l->tokens_each,
-            l->n_heads, l->n_kv_heads, l->head_dim, to<T>(l->keys), to<T>(l->values));
-}
-
-/* The kinds whose kernels depend on the elements' type. */
-template <typename T>
-enum llmsim_status launch_typed(cuda_device *d, const llmsim_launch *l, struct llmsim_error *err)
-{
-    switch (l->kind) {
-    case LLMSIM_LAUNCH_EMBED:
-        pointwise::embed<T><<<(unsigned)l->rows, pointwise::THREADS, 0, d->stream>>>(
-            from<uint32_t>(l->in), from<T>(l->weights), (uint32_t)l->outputs, to<T>(l->out));
-        return LLMSIM_OK;
-    case LLMSIM_LAUNCH_NORM:
-        launch_norm<T>(d, l);
-        return LLMSIM_OK;
-    case LLMSIM_LAUNCH_ACTIVATE:
-        launch_activate<T>(d, l);
-        return LLMSIM_OK;
-    case LLMSIM_LAUNCH_STORE_KV:
-        launch_store_kv<T>(d, l);
-        return LLMSIM_OK;
-    case LLMSIM_LAUNCH_ATTEND_PROMPT:
-    case LLMSIM_LAUNCH_ATTEND_CONTEXT:
-        return launch_attention<T>(d, l, err);
-    case LLMSIM_LAUNCH_COMBINE:
-        attention::combine<T>
-            <<<(unsigned)(l->batch_size * l->n_heads), l->head_dim, 0, d->stream>>>(
-                l->partials, (int)l->n_splits, to<T>(l->out));
-        return LLMSIM_OK;
-    default:
-        return llmsim_fail(err, LLMSIM_INTERNAL, "a launch of no known kind");
-    }
-}
-
-/* Put one launch on the stream. */
-enum llmsim_status launch(cuda_device *d, const llmsim_launch *l, struct llmsim_error *err)
-{
-    const unsigned blocks = bandwidth_blocks(d);
-    const uint64_t n_vectors = l->bytes / 16;
-    switch (l->kind) {
-    case LLMSIM_LAUNCH_GEMM:
-        return launch_gemm(d, l, err);
-    case LLMSIM_LAUNCH_READ:
-        bandwidth::read<<<blocks, bandwidth::THREADS, 0, d->stream>>>(from<uint4>(l->in), n_vectors,
-                                                                      to<uint32_t>(l->out));
-        break;
-    case LLMSIM_LAUNCH_COPY:
-        bandwidth::copy<<<blocks, bandwidth::THREADS, 0, d->stream>>>(from<uint4>(l->in), n_vectors,
-                                                                      to<uint4>(l->out));
-        break;
-    case LLMSIM_LAUNCH_TRIAD:
-        bandwidth::triad<<<blocks, bandwidth::THREADS, 0, d->stream>>>(
-            from<float4>(l->in), from<float4>(l->weights), n_vectors, to<float4>(l->out));
-        break;
-    default:
-        CHECK(l->dtype == LLMSIM_BFLOAT16 ? launch_typed<bf16>(d, l, err)
-                                          : launch_typed<fp16>(d, l, err));
-    }
+    if (shared_bytes > 0) /* more than 48 KB have to be asked for */
+        CHECK_CUDA(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                        shared_bytes));
+    kernel<<<grid, threads, (size_t)shared_bytes, d->stream>>>(arguments...);
     CHECK_CUDA(cudaGetLastError());
     return LLMSIM_OK;
 }
+
+} // namespace
+
+#include "launches.cuh"
+
+namespace
+{
 
 enum llmsim_status launch_all(cuda_device *d, const llmsim_launch *launches, size_t n,
                               struct llmsim_error *err)
@@ -393,15 +259,14 @@ enum llmsim_status device_download(void *self, void *bytes, const void *memory, 
 enum llmsim_status device_fill(void *self, void *memory, uint64_t n, enum llmsim_dtype dtype,
                                uint64_t seed, float scale, struct llmsim_error *err)
 {
-    const cuda_device *d = static_cast<cuda_device *>(self);
+    cuda_device *d = static_cast<cuda_device *>(self);
     const unsigned blocks = bandwidth_blocks(d);
     if (dtype == LLMSIM_BFLOAT16)
-        pointwise::fill<<<blocks, pointwise::THREADS, 0, d->stream>>>(to<bf16>(memory), n, seed,
-                                                                      scale);
+        CHECK(start(d, pointwise::fill<bf16>, blocks, pointwise::THREADS, 0, err, to<bf16>(memory),
+                    n, seed, scale));
     else
-        pointwise::fill<<<blocks, pointwise::THREADS, 0, d->stream>>>(to<fp16>(memory), n, seed,
-                                                                      scale);
-    CHECK_CUDA(cudaGetLastError());
+        CHECK(start(d, pointwise::fill<fp16>, blocks, pointwise::THREADS, 0, err, to<fp16>(memory),
+                    n, seed, scale));
     CHECK_CUDA(cudaStreamSynchronize(d->stream));
     return LLMSIM_OK;
 }
