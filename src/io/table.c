@@ -43,17 +43,20 @@ static enum llmsim_status read_header(struct llmsim_table *t, struct llmsim_erro
     if (t->csv.n_fields > LLMSIM_CSV_MAX_FIELDS)
         return llmsim_table_fail_header(t, err, "header has %zu columns; expected at most %u",
                                         t->csv.n_fields, LLMSIM_CSV_MAX_FIELDS);
-    t->names = calloc(t->csv.n_fields, sizeof *t->names);
+    size_t n = t->csv.n_fields;
+    t->names = calloc(n, sizeof *t->names);
     if (t->names == NULL)
         return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
-    for (; t->n_columns < t->csv.n_fields; t->n_columns++) {
+    for (t->n_columns = 0; t->n_columns < n; t->n_columns++) {
         const char *name = t->csv.fields[t->n_columns].text;
         if (llmsim_table_column(t, name) != LLMSIM_NO_COLUMN)
             return llmsim_fail_at(err, LLMSIM_TRACE, llmsim_table_name(t), t->lines.n_lines,
                                   llmsim_csv_column(t->line.text, t->line.length, t->n_columns),
                                   "column %s is repeated; expected it once", name);
-        if ((t->names[t->n_columns] = strdup(name)) == NULL)
+        char *copy = strdup(name);
+        if (copy == NULL)
             return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
+        t->names[t->n_columns] = copy;
     }
     return LLMSIM_OK;
 }

@@ -541,7 +541,7 @@ static void find_fit(const struct llmsim_catalogue *c, const char *model, const 
     const cJSON *value = cJSON_GetObjectItemCaseSensitive(of_model, gpu);
     const cJSON *entry = value != NULL ? value->child : NULL;
     *fit = (struct llmsim_fit){.has_coefficients = false};
-    if (cJSON_IsNumber(value) && tensor_parallel_size == 1)
+    if (value != NULL && cJSON_IsNumber(value) && tensor_parallel_size == 1)
         fit->ptps_tokens_per_s = value->valuedouble;
     while (entry != NULL && llmsim_fit_entry_size(entry) != tensor_parallel_size)
         entry = entry->next;
