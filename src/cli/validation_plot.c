@@ -90,8 +90,11 @@ enum llmsim_status validation_plot(const struct validation *w, const char *path,
     enum llmsim_status status = gnuplot_open(&g, path, 1500, 560, err);
     if (status != LLMSIM_OK)
         goto out;
-    (void)snprintf(title, sizeof title, "%s, %s on %s%s",
-                   slash != NULL ? slash + 1 : w->measured_name, w->setup->model.name,
+    char count[16] = "";
+    if (w->setup->n_gpus > 1)
+        (void)snprintf(count, sizeof count, "%u x ", (unsigned)w->setup->n_gpus);
+    (void)snprintf(title, sizeof title, "%s, %s on %s%s%s",
+                   slash != NULL ? slash + 1 : w->measured_name, w->setup->model.name, count,
                    w->setup->gpu.name,
                    w->is_calibrated ? ": the requests that were predicted" : "");
     (void)fputs("set multiplot layout 1,3 title ", g.script);
