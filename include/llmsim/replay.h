@@ -52,6 +52,9 @@ struct llmsim_replay_config {
     double kv_bytes_per_token; /* what goes over links and to the host; not looked at otherwise */
     const char *preemption;    /* a name of the preemption table; NULL: "recompute" */
     double swap_bytes_per_s;   /* preemption swap: between the GPU's memory and the host's */
+    /* Keep the KV blocks of prompts when their requests have ended, for prompts that begin alike:
+     * with num_gpu_blocks, and of requests whose source has their prefixes. */
+    bool enable_prefix_caching;
     /* Several replicas: 0 and 1 are one. Or prefill_replicas that process prompts and
      * decode_replicas that do the rest, where neither is 0; the KV cache goes from one to the other
      * over a link that each prefill replica has, one request after the other. */

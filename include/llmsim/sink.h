@@ -116,6 +116,7 @@ struct llmsim_result {
     int64_t last_token_ns;    /* likewise */
     int64_t end_ns;
     int64_t unloaded_ns;
+    uint32_t cached_tokens; /* of its prompt that the prefix cache had when it was first admitted */
     int64_t decode_ns; /* its decode steps, each at what it would take without prompts beside it */
     /* Its tokens; without output there is one segment of 0 tokens. Times of all of them are in
      * token_ns too, if that is not NULL; the segments' decode steps then have no meaning. */
@@ -213,6 +214,7 @@ struct llmsim_totals {
     uint64_t n_prefill_steps;
     uint64_t n_decode_steps;
     uint64_t prompt_tokens;
+    uint64_t cached_tokens; /* of those, what the prefix cache had */
     uint64_t output_tokens;
     int64_t first_arrival_ns;
     int64_t last_end_ns;

@@ -14,12 +14,6 @@ void llmsim_arrivals_init(struct arrivals *a, const struct llmsim_source *source
     a->ended = a->is_cut = false;
 }
 
-static void give_back(const struct arrivals *a, const struct llmsim_request *request)
-{
-    if (request->id != LLMSIM_NO_ID)
-        a->source->release(a->source->self, request->id);
-}
-
 /* The next batch, in time order. */
 static void read_batch(struct arrivals *a)
 {
@@ -51,7 +45,7 @@ const struct llmsim_request *llmsim_arrivals_refill(struct arrivals *a)
             a->n--;
         a->n_beyond = n - a->n;
         for (size_t i = a->n; i < n; i++)
-            give_back(a, &a->batch[i]);
+            llmsim_source_give_back(a->source, &a->batch[i]);
         a->ended = true;
         a->is_cut = true;
     }
@@ -64,7 +58,7 @@ enum llmsim_status llmsim_arrivals_drain(struct arrivals *a)
         read_batch(a);
         a->n_beyond += a->n;
         for (size_t i = 0; i < a->n; i++)
-            give_back(a, &a->batch[i]);
+            llmsim_source_give_back(a->source, &a->batch[i]);
         a->is_cut = a->n > 0;
     }
     return a->status;

@@ -25,6 +25,16 @@ struct arrivals {
     struct llmsim_request batch[ARRIVALS_BATCH];
 };
 
+/* The request needs its id and its prefix no more. */
+static inline void llmsim_source_give_back(const struct llmsim_source *source,
+                                           const struct llmsim_request *request)
+{
+    if (request->id != LLMSIM_NO_ID)
+        source->release(source->self, request->id);
+    if (request->prefix != LLMSIM_NO_PREFIX && source->release_prefix != NULL)
+        source->release_prefix(source->self, request->prefix);
+}
+
 void llmsim_arrivals_init(struct arrivals *a, const struct llmsim_source *source, int64_t until_ns,
                           struct llmsim_error *err);
 /* Read and count what lies beyond the end, so that the whole trace is accounted for. */

@@ -337,6 +337,13 @@ static uint64_t kv_tokens(const void *engine, uint32_t replica)
     return llmsim_replica_kv_tokens(&e->replicas[replica], e->now);
 }
 
+static uint64_t cached_tokens(const void *engine, uint32_t replica,
+                              const struct llmsim_request *request)
+{
+    const struct fast_engine *e = engine;
+    return llmsim_replica_cached_tokens(&e->replicas[replica], request, e->now);
+}
+
 static void fini(struct fast_engine *e)
 {
     for (uint32_t i = 0; e->replicas != NULL && i < e->run->n_replicas; i++)
@@ -355,7 +362,7 @@ static void fini(struct fast_engine *e)
 static enum llmsim_status init(struct fast_engine *e, struct run *run)
 {
     uint32_t n = run->n_replicas, n_links = run->config->prefill_replicas;
-    const struct router_view view = {e, outstanding, kv_tokens};
+    const struct router_view view = {e, outstanding, kv_tokens, cached_tokens};
     *e = (struct fast_engine){.run = run,
                               .replicas = calloc(n, sizeof *e->replicas),
                               .links = calloc(n_links + 1, sizeof *e->links),

@@ -7,6 +7,7 @@
 
 #include "event_queue.h"
 #include "run.h"
+#include "step_prefixes.h"
 
 /* A request that has run. */
 struct active {
@@ -24,6 +25,8 @@ struct active {
     uint32_t n_segments;
     bool is_swapped; /* its KV cache lies in the host's memory */
     uint32_t to;     /* the decode replica that it moves to */
+    uint32_t cached_tokens;
+    struct prefix_hold hold; /* of the replica where it is */
 };
 
 /* A growing list of pointers, of which the first goes first. */
@@ -44,6 +47,7 @@ struct step_replica {
     struct step_engine *engine;
     uint32_t index;
     struct boundary boundary;
+    struct step_prefixes prefixes;
     struct fifo fifo;
     struct list running;   /* that decode */
     struct list preempted; /* a stack: the last goes first */
@@ -167,6 +171,7 @@ static void set_head(struct step_replica *r)
 {
     struct boundary *b = &r->boundary;
     struct active *preempted = last_preempted(r);
+    b->head_cached_blocks = b->head_unheld_blocks = 0;
     b->head_generated = preempted != NULL ? preempted->n_tokens : 0;
     b->head_resumed = preempted;
     if (preempted != NULL)
@@ -212,13 +217,14 @@ static uint64_t blocks_free(const struct step_replica *r)
 {
     const struct boundary *b = &r->boundary;
     const struct list *const holders[] = {&r->running, &r->joining, &r->departed, &r->moving};
-    uint64_t used = 0;
+    uint64_t used = step_prefixes_held(&r->prefixes);
     for (size_t i = 0; i < 4; i++)
         for (size_t j = 0; j < holders[i]->n; j++)
-            used += blocks_held(r, holders[i]->items[j]);
+            used += blocks_held(r, holders[i]->items[j]) - holders[i]->items[j]->hold.n_blocks;
     for (uint32_t i = 0; i < b->n_prefills; i++)
         used += llmsim_kv_blocks(&b->kv, (uint64_t)b->prefills[i].request.prompt_tokens +
-                                             b->prefills[i].n_generated);
+                                             b->prefills[i].n_generated) -
+                b->prefills[i].hold.n_blocks;
     assert(used <= b->kv.total);
     return b->kv.total - used;
 }
@@ -232,19 +238,71 @@ static uint64_t blocks_wanted(const struct step_replica *r)
     return wanted;
 }
 
+static uint64_t look_up(struct step_replica *r, const struct llmsim_request *request,
+                        uint64_t tokens, uint64_t *n_unheld)
+{
+    struct run *run = r->engine->run;
+    struct llmsim_prefix prefix;
+    *n_unheld = 0;
+    /* One token is computed in any case: its output begins the answer. */
+    uint64_t n_most = tokens > 0 ? llmsim_run_prompt_blocks(run, request, tokens - 1) : 0;
+    if (n_most == 0 || !llmsim_run_prefix(run, request, &prefix))
+        return 0;
+    return step_prefixes_lookup(&r->prefixes, &prefix, n_most, n_unheld);
+}
+
+static void look_up_head(struct boundary *b)
+{
+    b->head_cached_blocks =
+        look_up(b->engine, b->head, (uint64_t)b->head->prompt_tokens + b->head_generated,
+                &b->head_unheld_blocks);
+}
+
+static uint64_t hold_prefix(struct boundary *b, struct prefill *p)
+{
+    struct step_replica *r = b->engine;
+    struct llmsim_prefix prefix;
+    uint64_t before = step_prefixes_held(&r->prefixes);
+    if (llmsim_run_prefix(r->engine->run, &p->request, &prefix))
+        step_prefixes_take(&r->prefixes, &prefix, b->head_cached_blocks, &p->hold);
+    return step_prefixes_held(&r->prefixes) - before;
+}
+
+static void evict(struct boundary *b)
+{
+    step_prefixes_evict(&((struct step_replica *)b->engine)->prefixes, b->kv.free);
+}
+
+static bool has_cache(const struct step_replica *r)
+{
+    return r->boundary.evict != NULL;
+}
+
+static void drop_prefix(struct step_replica *r, const struct llmsim_request *request,
+                        struct prefix_hold *hold)
+{
+    struct llmsim_prefix prefix;
+    if (has_cache(r) && llmsim_run_prefix(r->engine->run, request, &prefix))
+        step_prefixes_drop(&r->prefixes, &prefix, hold);
+}
+
 /* What a request that has begun its prefill has done before: nothing, or what it was resumed from.
  */
 static struct active *active_of(struct step_replica *r, const struct prefill *p)
 {
     struct active *a = p->resumed;
-    if (a != NULL)
-        return a;
-    a = malloc(sizeof *a);
-    if (a == NULL)
-        r->engine->run->deferred = fail_memory(r->engine);
-    else
-        *a = (struct active){
-            .request = p->request, .scheduled_ns = p->scheduled_ns, .prefill_replica = r->index};
+    if (a == NULL) {
+        a = malloc(sizeof *a);
+        if (a == NULL) {
+            r->engine->run->deferred = fail_memory(r->engine);
+            return NULL;
+        }
+        *a = (struct active){.request = p->request,
+                             .scheduled_ns = p->scheduled_ns,
+                             .prefill_replica = r->index,
+                             .cached_tokens = p->cached_tokens};
+    }
+    a->hold = p->hold;
     return a;
 }
 
@@ -294,6 +352,7 @@ static void preempt_latest(struct step_replica *r)
     }
     if (a == NULL)
         return;
+    drop_prefix(r, &a->request, &a->hold);
     a->n_preemptions++;
     list_put(r->engine, &r->preempted, a);
 }
@@ -340,6 +399,7 @@ static void join_those_who_fit(struct step_replica *r)
         } else {
             join(r, list_take(&r->incoming, 0), LLMSIM_SEGMENT_MOVED);
         }
+        step_prefixes_evict(&r->prefixes, blocks_free(r));
     }
 }
 
@@ -454,6 +514,7 @@ static void put_ended(struct step_engine *e, struct active *a, uint32_t replica,
                                        .replica = replica,
                                        .prefill_replica = a->prefill_replica,
                                        .n_tokens = a->n_tokens,
+                                       .cached_tokens = a->cached_tokens,
                                        .scheduled_ns = a->scheduled_ns,
                                        .end_ns = llmsim_time_to_ns(e->now),
                                        .decode_ns = llmsim_time_to_ns(a->decode_time),
@@ -472,11 +533,26 @@ static void end_requests(struct step_replica *r)
 {
     for (size_t i = 0; i < r->running.n;) {
         const struct active *a = r->running.items[i];
-        if (a->n_tokens < a->request.output_tokens)
+        if (a->n_tokens < a->request.output_tokens) {
             i++;
-        else
-            put_ended(r->engine, list_take(&r->running, i), r->index, LLMSIM_OUTCOME_COMPLETED);
+            continue;
+        }
+        struct active *done = list_take(&r->running, i);
+        drop_prefix(r, &done->request, &done->hold);
+        put_ended(r->engine, done, r->index, LLMSIM_OUTCOME_COMPLETED);
     }
+}
+
+/* What the prompt has stored so far is there for others. */
+static void share_prefix(struct step_replica *r, struct prefill *p)
+{
+    struct run *run = r->engine->run;
+    struct llmsim_prefix prefix;
+    uint64_t done = (uint64_t)p->request.prompt_tokens + p->n_generated - p->tokens_left;
+    if (has_cache(r) && llmsim_run_prefix(run, &p->request, &prefix) &&
+        !step_prefixes_add(&r->prefixes, &prefix, llmsim_run_prompt_blocks(run, &p->request, done),
+                           &p->hold))
+        run->deferred = fail_memory(r->engine);
 }
 
 /* The prompts that this step has finished join the running set, with a token. */
@@ -489,6 +565,7 @@ static void end_prefills(struct step_replica *r)
         struct prefill p = b->prefills[i];
         bool has_chunk = llmsim_prefill_has_chunk(&p);
         p.tokens_left -= p.chunk;
+        share_prefix(r, &p);
         struct active *a = NULL;
         if (!has_chunk || p.tokens_left > 0 || (a = active_of(r, &p)) == NULL) {
             b->prefills[n_kept++] = p;
@@ -524,9 +601,12 @@ static enum llmsim_status end_step(struct step_replica *r)
         put_token(e, a);
     }
     r->step.n_reported = (uint32_t)r->step.n_gaps;
-    if (n_decodes > 0)
+    if (n_decodes > 0) {
         r->previous_decode_end = e->now;
+        step_prefixes_evict(&r->prefixes, blocks_free(r));
+    }
     enum llmsim_status status = llmsim_run_steps(e->run, &r->step);
+    end_requests(r); /* they let go of their prefixes before prompts share theirs */
     if (r->step.kind == LLMSIM_STEP_SWAP)
         while (r->joining.n > 0)
             join(r, list_take(&r->joining, 0), LLMSIM_SEGMENT_SWAPPED);
@@ -539,6 +619,7 @@ static enum llmsim_status end_step(struct step_replica *r)
 static enum llmsim_status end_transfer(struct step_engine *e, struct step_replica *from)
 {
     struct active *a = list_take(&from->moving, 0);
+    drop_prefix(from, &a->request, &a->hold);
     list_put(e, &e->replicas[a->to].incoming, a);
     return e->run->deferred;
 }
@@ -757,6 +838,16 @@ static uint64_t kv_tokens(const void *engine, uint32_t replica)
     return n_tokens;
 }
 
+static uint64_t cached_tokens(const void *engine, uint32_t replica,
+                              const struct llmsim_request *request)
+{
+    struct step_replica *r = &((const struct step_engine *)engine)->replicas[replica];
+    uint64_t n_unheld;
+    return has_cache(r)
+               ? look_up(r, request, request->prompt_tokens, &n_unheld) * r->boundary.kv.block_size
+               : 0;
+}
+
 static void replica_fini(struct step_replica *r)
 {
     for (uint32_t i = 0; i < r->boundary.n_prefills; i++)
@@ -768,6 +859,7 @@ static void replica_fini(struct step_replica *r)
     list_fini(&r->departed);
     list_fini(&r->moving);
     free(r->gaps);
+    free(r->prefixes.units);
     free(r->fifo.ring);
     llmsim_boundary_fini(&r->boundary);
 }
@@ -784,13 +876,19 @@ static enum llmsim_status replica_init(struct step_replica *r, struct step_engin
     r->boundary.take = take_head;
     r->boundary.reject = reject_head;
     r->boundary.engine = r;
+    r->prefixes.block_size = r->boundary.kv.block_size;
+    if (e->run->config->enable_prefix_caching) {
+        r->boundary.look_up = look_up_head;
+        r->boundary.hold = hold_prefix;
+        r->boundary.evict = evict;
+    }
     return status == LLMSIM_OK && r->gaps == NULL ? fail_memory(e) : status;
 }
 
 static enum llmsim_status init(struct step_engine *e, struct run *run)
 {
     uint32_t n = run->n_replicas, n_prefill = run->config->prefill_replicas;
-    const struct router_view view = {e, outstanding, kv_tokens};
+    const struct router_view view = {e, outstanding, kv_tokens, cached_tokens};
     *e = (struct step_engine){.run = run, .replicas = calloc(n, sizeof *e->replicas)};
     enum llmsim_status status = e->replicas == NULL ? fail_memory(e) : LLMSIM_OK;
     for (uint32_t i = 0; i < n && status == LLMSIM_OK; i++)

@@ -77,6 +77,7 @@ static void set_head(struct replica *r)
     struct boundary *b = &r->boundary;
     b->head_generated = 0;
     b->head_resumed = NULL;
+    b->head_cached_blocks = b->head_unheld_blocks = 0;
     if (r->n_preempted > 0) {
         const struct away *a = &r->preempted[r->n_preempted - 1];
         b->head = a->kind == LLMSIM_SEGMENT_PREFILL ? &a->request : NULL;
@@ -91,6 +92,71 @@ static void set_head(struct replica *r)
             fetch_arrived(r);
         b->head = llmsim_waiting_head(&r->waiting);
     }
+}
+
+/* --- The prefix cache. --- */
+
+static uint64_t look_up(struct replica *r, const struct llmsim_request *request, uint64_t tokens,
+                        uint64_t *n_unheld)
+{
+    struct llmsim_prefix prefix;
+    *n_unheld = 0;
+    /* One token is computed in any case: its output begins the answer. */
+    uint64_t n_most = tokens > 0 ? llmsim_run_prompt_blocks(r->run, request, tokens - 1) : 0;
+    return n_most > 0 && llmsim_run_prefix(r->run, request, &prefix)
+               ? llmsim_prefix_lookup(&r->prefixes, &prefix, n_most, n_unheld)
+               : 0;
+}
+
+static void look_up_head(struct boundary *b)
+{
+    b->head_cached_blocks =
+        look_up(b->engine, b->head, (uint64_t)b->head->prompt_tokens + b->head_generated,
+                &b->head_unheld_blocks);
+}
+
+static uint64_t hold_prefix(struct boundary *b, struct prefill *p)
+{
+    struct replica *r = b->engine;
+    struct llmsim_prefix prefix;
+    if (b->head_cached_blocks == 0 || !llmsim_run_prefix(r->run, &p->request, &prefix))
+        return 0;
+    return llmsim_prefix_take(&r->prefixes, &prefix, b->head_cached_blocks, &p->hold);
+}
+
+static void evict(struct boundary *b)
+{
+    llmsim_prefix_evict(&((struct replica *)b->engine)->prefixes, b->kv.free);
+}
+
+static void take_blocks(struct replica *r, uint64_t n)
+{
+    r->boundary.kv.free -= n;
+    if (r->boundary.evict != NULL)
+        evict(&r->boundary);
+}
+
+/* A request gives its blocks back: for so many tokens, of which the cache may keep some. */
+static void give_blocks(struct replica *r, const struct llmsim_request *request, uint64_t tokens,
+                        struct prefix_hold *hold)
+{
+    struct kv *kv = &r->boundary.kv;
+    struct llmsim_prefix prefix;
+    kv->free += llmsim_kv_blocks(kv, tokens) - hold->n_blocks;
+    if (hold->n_units > 0 && llmsim_run_prefix(r->run, request, &prefix))
+        kv->free += llmsim_prefix_drop(&r->prefixes, &prefix, hold);
+}
+
+/* What the prompt has stored so far is there for others. */
+static void share_prefix(struct replica *r, struct prefill *p)
+{
+    struct llmsim_prefix prefix;
+    uint64_t done = (uint64_t)p->request.prompt_tokens + p->n_generated - p->tokens_left;
+    if (!llmsim_run_prefix(r->run, &p->request, &prefix))
+        return;
+    if (!llmsim_prefix_add(&r->prefixes, &prefix,
+                           llmsim_run_prompt_blocks(r->run, &p->request, done), &p->hold))
+        r->run->deferred = llmsim_fail(r->run->err, LLMSIM_RUN_FAILED, "out of memory");
 }
 
 static uint64_t tokens_of(const struct away *a)
@@ -173,6 +239,7 @@ static void put_ended(struct replica *r, const struct slot *slot, enum llmsim_ou
     result->end_ns = llmsim_time_to_ns(r->now);
     result->token_ns = NULL;
     result->preemptions = 0;
+    result->cached_tokens = slot->cached_tokens;
     result->n_tokens = slot->request.output_tokens > 0 ? tokens_made(r, slot) : 0;
     result->n_segments = 1;
     result->segments = NULL;
@@ -182,6 +249,7 @@ static void put_ended(struct replica *r, const struct slot *slot, enum llmsim_ou
     if (history != NULL) {
         result->preemptions = history->n_preemptions;
         result->prefill_replica = history->prefill_replica;
+        result->cached_tokens = history->cached_tokens;
         result->n_segments = history->n_segments + 1;
         result->segments = history->segments;
         segment = &history->segments[history->n_segments];
@@ -263,7 +331,7 @@ static void stop_decoding(struct replica *r, uint32_t index)
     r->context_tokens -= (uint64_t)slot->request.prompt_tokens + tokens_made(r, slot);
     r->n_reported -= is_reported(r, &slot->request);
     if (kv->total != 0) {
-        kv->free += llmsim_kv_blocks(kv, stored_tokens(r, slot));
+        give_blocks(r, &slot->request, stored_tokens(r, slot), &slot->hold);
         (*residue_of(r, slot))--;
     }
 }
@@ -331,6 +399,20 @@ uint64_t llmsim_replica_kv_tokens(const struct replica *r, llmsim_time now)
     return tokens;
 }
 
+uint64_t llmsim_replica_cached_tokens(struct replica *r, const struct llmsim_request *request,
+                                      llmsim_time now)
+{
+    const struct kv *kv = &r->boundary.kv;
+    uint64_t n_blocks = 0, n_unheld;
+    if (r->boundary.evict == NULL)
+        return 0;
+    /* The steps that have ended have taken blocks, although their run goes on. */
+    if (r->step == &r->decode_steps && now < r->step->end)
+        (void)steps_with_blocks(r, steps_done(r->step, now), &n_blocks);
+    llmsim_prefix_evict(&r->prefixes, kv->free - n_blocks);
+    return look_up(r, request, request->prompt_tokens, &n_unheld) * kv->block_size;
+}
+
 /* Remove the requests whose last decode step this was. The bucket may hold others that end a turn
  * of the wheel later; they go back. */
 static void end_due(struct replica *r)
@@ -367,12 +449,15 @@ static void leave_bucket(struct replica *r, uint32_t index)
 
 /* Room in a history for `n_segments` and one more; a new one if there is none. */
 static struct history *grow_history(const struct replica *r, struct history *history,
-                                    uint32_t n_segments, int64_t scheduled_ns)
+                                    uint32_t n_segments, int64_t scheduled_ns,
+                                    uint32_t cached_tokens)
 {
     struct history *grown =
         realloc(history, sizeof *grown + (n_segments + 1) * sizeof grown->segments[0]);
     if (grown != NULL && history == NULL)
-        *grown = (struct history){.scheduled_ns = scheduled_ns, .prefill_replica = r->index};
+        *grown = (struct history){.scheduled_ns = scheduled_ns,
+                                  .prefill_replica = r->index,
+                                  .cached_tokens = cached_tokens};
     return grown;
 }
 
@@ -407,7 +492,8 @@ static enum llmsim_status preempt_slot(struct replica *r, uint32_t index)
 {
     struct slot *slot = &r->slots[index];
     uint32_t n_segments = slot->history != NULL ? slot->history->n_segments : 0;
-    struct history *history = grow_history(r, slot->history, n_segments + 1, slot->scheduled_ns);
+    struct history *history =
+        grow_history(r, slot->history, n_segments + 1, slot->scheduled_ns, slot->cached_tokens);
     if (history == NULL)
         return llmsim_fail(r->run->err, LLMSIM_RUN_FAILED, "out of memory");
     set_segment(r, slot, &history->segments[n_segments]);
@@ -418,7 +504,11 @@ static enum llmsim_status preempt_slot(struct replica *r, uint32_t index)
     }
     history->decode_time += r->decode_time - slot->decode_time_at_start;
     history->n_preemptions++;
-    push_preempted(r, (struct away){slot->request, history, tokens_made(r, slot), r->index,
+    push_preempted(r, (struct away){slot->request,
+                                    history,
+                                    tokens_made(r, slot),
+                                    {0},
+                                    r->index,
                                     swaps(r) ? LLMSIM_SEGMENT_SWAPPED : LLMSIM_SEGMENT_PREFILL});
     if (swaps(r))
         r->swapped_blocks += llmsim_kv_blocks(&r->boundary.kv, stored_tokens(r, slot));
@@ -434,12 +524,14 @@ static enum llmsim_status preempt_prefill(struct replica *r, uint32_t index)
     struct boundary *b = &r->boundary;
     struct prefill *p = &b->prefills[index];
     struct history *history = p->resumed;
-    if (history == NULL && (history = grow_history(r, NULL, 0, p->scheduled_ns)) == NULL)
+    if (history == NULL &&
+        (history = grow_history(r, NULL, 0, p->scheduled_ns, p->cached_tokens)) == NULL)
         return llmsim_fail(r->run->err, LLMSIM_RUN_FAILED, "out of memory");
     history->n_preemptions++;
-    b->kv.free += llmsim_kv_blocks(&b->kv, (uint64_t)p->request.prompt_tokens + p->n_generated);
+    give_blocks(r, &p->request, (uint64_t)p->request.prompt_tokens + p->n_generated, &p->hold);
     push_preempted(
-        r, (struct away){p->request, history, p->n_generated, r->index, LLMSIM_SEGMENT_PREFILL});
+        r,
+        (struct away){p->request, history, p->n_generated, {0}, r->index, LLMSIM_SEGMENT_PREFILL});
     for (uint32_t i = index + 1; i < b->n_prefills; i++)
         b->prefills[i - 1] = b->prefills[i];
     b->n_prefills--;
@@ -480,10 +572,9 @@ static enum llmsim_status make_room(struct replica *r)
     return status;
 }
 
-void llmsim_replica_free_departed(struct replica *r, const struct away *away)
+void llmsim_replica_free_departed(struct replica *r, struct away *away)
 {
-    struct kv *kv = &r->boundary.kv;
-    kv->free += llmsim_kv_blocks(kv, away->request.prompt_tokens);
+    give_blocks(r, &away->request, away->request.prompt_tokens, &away->hold);
 }
 
 /* A request is back, with its KV cache and no token yet. */
@@ -535,7 +626,7 @@ static void join_those_who_fit(struct replica *r)
         if (n_seqs >= b->max_num_seqs ||
             with_next + wanted + (n_seqs > 0 ? kv->watermark : 0) > kv->free)
             return;
-        kv->free -= stored;
+        take_blocks(r, stored);
         if (next->kind == LLMSIM_SEGMENT_SWAPPED) {
             r->joining[r->n_joining++] = pop_preempted(r);
             r->swapped_blocks += stored;
@@ -584,6 +675,8 @@ static void begin_decodes(struct replica *r)
     uint64_t n_blocks = 0;
     if (r->boundary.kv.total != 0)
         steps->n_steps = steps_with_blocks(r, steps->n_steps, &n_blocks);
+    if (r->head_is_new && r->boundary.look_up != NULL)
+        steps->n_steps = 1;
     r->step = steps;
 }
 
@@ -616,6 +709,7 @@ static enum llmsim_status form_step(struct replica *r)
     struct boundary *b = &r->boundary;
     const struct policy *policy = r->run->policy;
     b->n_decoding = r->n_running;
+    r->head_is_new = false;
     set_head(r);
     if (b->kv.total == 0) {
         policy->form(b);
@@ -626,7 +720,9 @@ static enum llmsim_status form_step(struct replica *r)
     policy->form(b);
     b->kv.free += claimed;
     if (!policy->mixes && b->decodes) {
+        uint32_t n_before = r->n_preempted;
         enum llmsim_status status = make_room(r);
+        r->head_is_new = r->n_preempted > n_before;
         if (status != LLMSIM_OK)
             return status;
     }
@@ -667,7 +763,7 @@ static void end_decodes(struct replica *r, uint64_t n_steps, llmsim_time decode_
     uint64_t n_blocks = 0;
     if (kv->total != 0)
         (void)steps_with_blocks(r, n_steps, &n_blocks);
-    kv->free -= n_blocks;
+    take_blocks(r, n_blocks);
     r->decode_time += decode_time;
     r->previous_decode_end = r->now;
     r->n_gaps = 0;
@@ -680,7 +776,7 @@ static void end_decodes(struct replica *r, uint64_t n_steps, llmsim_time decode_
  * gone. */
 static void depart(struct replica *r, const struct prefill *p)
 {
-    struct history *history = grow_history(r, NULL, 1, p->scheduled_ns);
+    struct history *history = grow_history(r, NULL, 1, p->scheduled_ns, p->cached_tokens);
     if (history == NULL) {
         r->run->deferred = llmsim_fail(r->run->err, LLMSIM_RUN_FAILED, "out of memory");
         return;
@@ -689,14 +785,13 @@ static void depart(struct replica *r, const struct prefill *p)
         (struct llmsim_token_segment){.start_ns = llmsim_time_to_ns(r->now), .n_tokens = 1};
     history->last_token = r->now;
     r->departed[r->n_departed++] =
-        (struct away){p->request, history, 1, r->index, LLMSIM_SEGMENT_MOVED};
+        (struct away){p->request, history, 1, p->hold, r->index, LLMSIM_SEGMENT_MOVED};
     r->n_outstanding--;
 }
 
 /* A prompt is processed: the request has a token, now. */
 static void end_prefill(struct replica *r, const struct prefill *p)
 {
-    struct kv *kv = &r->boundary.kv;
     const struct history *history = p->resumed;
     bool is_done = p->request.output_tokens <= p->n_generated + 1;
     if (r->only_prefills && !is_done) {
@@ -708,6 +803,8 @@ static void end_prefill(struct replica *r, const struct prefill *p)
                         .since = r->now,
                         .first_decode_step = r->decode_step,
                         .tokens_at_start = p->n_generated + 1,
+                        .cached_tokens = p->cached_tokens,
+                        .hold = p->hold,
                         .admission = p->admission,
                         .decode_time_at_start = r->decode_time,
                         .history = p->resumed,
@@ -718,7 +815,8 @@ static void end_prefill(struct replica *r, const struct prefill *p)
     if (!is_done) {
         start_decoding(r, &slot);
     } else {
-        kv->free += llmsim_kv_blocks(kv, (uint64_t)p->request.prompt_tokens + p->n_generated);
+        give_blocks(r, &p->request, (uint64_t)p->request.prompt_tokens + p->n_generated,
+                    &slot.hold);
         put_ended(r, &slot, LLMSIM_OUTCOME_COMPLETED);
     }
 }
@@ -727,11 +825,13 @@ static void end_prefills(struct replica *r)
 {
     struct boundary *b = &r->boundary;
     uint32_t n_before = r->n_reported, n_kept = 0;
+    for (uint32_t i = 0; i < b->n_prefills; i++)
+        b->prefills[i].tokens_left -= b->prefills[i].chunk;
+    for (uint32_t i = 0; i < b->n_prefills && b->hold != NULL; i++)
+        share_prefix(r, &b->prefills[i]);
     for (uint32_t i = 0; i < b->n_prefills; i++) {
         struct prefill *p = &b->prefills[i];
-        bool has_chunk = llmsim_prefill_has_chunk(p);
-        p->tokens_left -= p->chunk;
-        if (has_chunk && p->tokens_left == 0)
+        if (llmsim_prefill_has_chunk(p) && p->tokens_left == 0)
             end_prefill(r, p);
         else
             b->prefills[n_kept++] = *p;
@@ -797,7 +897,7 @@ uint64_t llmsim_replica_oldest_decode_step(const struct replica *r)
 
 /* What a request has done that is in no running set. */
 static void put_unfinished(struct run *run, const struct llmsim_request *request,
-                           struct history *history, int64_t scheduled_ns, uint32_t replica,
+                           struct history *history, const struct prefill *prefill, uint32_t replica,
                            llmsim_time now)
 {
     struct ended *ended = llmsim_run_put_ended(run);
@@ -807,12 +907,15 @@ static void put_unfinished(struct run *run, const struct llmsim_request *request
                                        .outcome = LLMSIM_OUTCOME_UNFINISHED,
                                        .replica = replica,
                                        .prefill_replica = replica,
-                                       .scheduled_ns = scheduled_ns,
                                        .end_ns = llmsim_time_to_ns(now)},
                             .kept = history};
     struct llmsim_result *result = &ended->result;
-    if (history == NULL)
+    if (history == NULL) {
+        result->scheduled_ns = prefill->scheduled_ns;
+        result->cached_tokens = prefill->cached_tokens;
         return;
+    }
+    result->cached_tokens = history->cached_tokens;
     result->scheduled_ns = history->scheduled_ns;
     result->prefill_replica = history->prefill_replica;
     result->preemptions = history->n_preemptions;
@@ -829,7 +932,7 @@ static void put_unfinished(struct run *run, const struct llmsim_request *request
 static void put_away_unfinished(struct run *run, const struct away *away, size_t n, llmsim_time now)
 {
     for (size_t i = 0; i < n; i++)
-        put_unfinished(run, &away[i].request, away[i].history, 0, away[i].to, now);
+        put_unfinished(run, &away[i].request, away[i].history, NULL, away[i].to, now);
 }
 
 void llmsim_away_put_unfinished(struct away_queue *queue, struct run *run, llmsim_time now)
@@ -850,8 +953,8 @@ void llmsim_replica_put_unfinished(struct replica *r, llmsim_time now)
         slot->is_running = false;
     }
     for (uint32_t i = 0; i < b->n_prefills; i++)
-        put_unfinished(r->run, &b->prefills[i].request, b->prefills[i].resumed,
-                       b->prefills[i].scheduled_ns, r->index, now);
+        put_unfinished(r->run, &b->prefills[i].request, b->prefills[i].resumed, &b->prefills[i],
+                       r->index, now);
     put_away_unfinished(r->run, r->preempted, r->n_preempted, now);
     put_away_unfinished(r->run, r->joining, r->n_joining, now);
     llmsim_away_put_unfinished(&r->incoming, r->run, now);
@@ -891,6 +994,7 @@ void llmsim_replica_fini(struct replica *r)
     free(r->free_slots);
     free(r->due);
     llmsim_waiting_fini(&r->waiting);
+    llmsim_prefix_cache_fini(&r->prefixes);
     free(r->gaps);
     free(r->residues);
     llmsim_boundary_fini(b);
@@ -918,6 +1022,7 @@ enum llmsim_status llmsim_replica_init(struct replica *r, struct run *run, uint3
     enum llmsim_status status = llmsim_boundary_init(&r->boundary, run);
     if (status != LLMSIM_OK)
         return status;
+    r->prefixes.block_size = r->boundary.kv.block_size;
     r->residues = calloc(r->boundary.kv.block_size, sizeof *r->residues);
     if (r->slots == NULL || r->free_slots == NULL || r->due == NULL || r->preempted == NULL ||
         r->joining == NULL || r->departed == NULL || r->gaps == NULL || r->residues == NULL)
@@ -928,5 +1033,10 @@ enum llmsim_status llmsim_replica_init(struct replica *r, struct run *run, uint3
     r->boundary.take = take_head;
     r->boundary.reject = reject_head;
     r->boundary.engine = r;
+    if (run->config->enable_prefix_caching) {
+        r->boundary.look_up = look_up_head;
+        r->boundary.hold = hold_prefix;
+        r->boundary.evict = evict;
+    }
     return LLMSIM_OK;
 }

@@ -17,6 +17,7 @@ struct history {
     int64_t scheduled_ns;     /* start of the request's first step */
     uint32_t prefill_replica; /* where that was */
     uint32_t n_preemptions;
+    uint32_t cached_tokens;
     uint32_t n_segments;
     llmsim_time last_token;                 /* of the last segment */
     llmsim_time decode_time;                /* of all segments */
@@ -28,6 +29,7 @@ struct away {
     struct llmsim_request request;
     struct history *history;
     uint32_t n_generated;
+    struct prefix_hold hold;       /* of the prefill replica that it leaves */
     uint32_t to;                   /* the replica that it will run on */
     enum llmsim_segment_kind kind; /* of its next segment: how it comes back */
 };
@@ -56,6 +58,8 @@ struct slot {
     uint64_t first_decode_step;
     uint32_t tokens_at_start; /* made by then, that of the prefill included */
     uint32_t next;            /* in its bucket of the wheel */
+    uint32_t cached_tokens;
+    struct prefix_hold hold;
     uint64_t admission;
     llmsim_time decode_time_at_start;
     struct history *history; /* NULL: never preempted, never moved */
@@ -68,6 +72,7 @@ struct replica {
     uint32_t index;
     bool only_prefills; /* requests leave with their first token */
     struct boundary boundary;
+    struct prefix_cache prefixes;
     llmsim_time now;              /* the end of its last step, or when it was last woken */
     struct llmsim_step_run *step; /* under way; NULL: none */
     uint64_t event;               /* of the end of that step, in the queue of events */
@@ -83,6 +88,9 @@ struct replica {
     struct waiting waiting; /* requests that have not run */
     struct away *preempted; /* a stack: the last goes first */
     uint32_t n_preempted;
+    /* Preempted since the policy was asked: it may find its prompt in the prefix cache, brought by
+     * another, and be admitted at the very next boundary. */
+    bool head_is_new;
     struct away_queue incoming; /* moved here */
     struct away *joining;       /* their KV cache comes back in the swap step under way */
     uint32_t n_joining;
@@ -115,7 +123,7 @@ void llmsim_replica_fini(struct replica *r);
 LLMSIM_MUST_CHECK enum llmsim_status llmsim_replica_put(struct replica *r,
                                                         const struct llmsim_request *request);
 /* A departed request's KV cache has gone. */
-void llmsim_replica_free_departed(struct replica *r, const struct away *away);
+void llmsim_replica_free_departed(struct replica *r, struct away *away);
 
 /* At a step boundary: form the next step and set r->step, or leave it NULL. A run of decode steps
  * goes to the next completion, or as far as there are KV blocks. */
@@ -139,6 +147,9 @@ bool llmsim_replica_cut_before(struct replica *r, llmsim_time time);
 
 /* Tokens of KV cache of its running requests at `now`, and those that its waiting ones need. */
 uint64_t llmsim_replica_kv_tokens(const struct replica *r, llmsim_time now);
+/* Tokens of a request's prompt that the prefix cache has at `now`. */
+uint64_t llmsim_replica_cached_tokens(struct replica *r, const struct llmsim_request *request,
+                                      llmsim_time now);
 /* The first decode step that a request of this replica may still refer to. */
 uint64_t llmsim_replica_oldest_decode_step(const struct replica *r);
 static inline uint64_t

@@ -28,6 +28,11 @@ static bool can_ever_fit(const struct boundary *b)
     return llmsim_kv_blocks(&b->kv, stored) <= b->kv.total;
 }
 
+static uint64_t head_blocks(const struct boundary *b)
+{
+    return llmsim_kv_blocks(&b->kv, (uint64_t)b->head->prompt_tokens + b->head_generated);
+}
+
 const struct llmsim_request *llmsim_policy_next_checked(struct boundary *b)
 {
     while (b->head != NULL && (b->head->is_failed || !can_ever_fit(b)))
@@ -35,9 +40,11 @@ const struct llmsim_request *llmsim_policy_next_checked(struct boundary *b)
                                         : LLMSIM_OUTCOME_REJECTED_TOO_LONG);
     if (b->head == NULL)
         return NULL;
+    if (b->look_up != NULL)
+        b->look_up(b);
+    uint64_t wanted = head_blocks(b) - b->head_cached_blocks + b->head_unheld_blocks;
     uint64_t reserve = b->n_decoding + b->n_prefills > 0 ? b->kv.watermark : 0;
-    bool fits = llmsim_kv_blocks(&b->kv, llmsim_policy_head_tokens(b)) + reserve <= b->kv.free;
-    return fits ? b->head : NULL;
+    return wanted + reserve <= b->kv.free ? b->head : NULL;
 }
 
 void llmsim_policy_begin_step(struct boundary *b)
@@ -61,7 +68,6 @@ void llmsim_policy_add_chunk(struct boundary *b, struct prefill *p, uint32_t chu
 
 void llmsim_policy_admit(struct boundary *b, uint32_t chunk)
 {
-    uint32_t tokens = llmsim_policy_head_tokens(b);
     struct prefill *p = &b->prefills[b->n_prefills++];
     *p = (struct prefill){
         .request = *b->head,
@@ -69,9 +75,14 @@ void llmsim_policy_admit(struct boundary *b, uint32_t chunk)
         .resumed = b->head_resumed,
         .admission = b->n_admissions++,
         .n_generated = b->head_generated,
-        .tokens_left = tokens,
+        .tokens_left = llmsim_policy_head_tokens(b),
+        .cached_tokens = (uint32_t)b->head_cached_blocks * b->kv.block_size,
     };
-    b->kv.free -= llmsim_kv_blocks(&b->kv, tokens);
+    b->kv.free -= head_blocks(b) - b->head_cached_blocks;
+    if (b->hold != NULL) {
+        b->kv.free -= b->hold(b, p);
+        b->evict(b);
+    }
     llmsim_policy_add_chunk(b, p, chunk);
     b->take(b);
 }

@@ -10,17 +10,20 @@
 #include <stdint.h>
 
 #include "llmsim/replay.h"
+#include "prefix_cache.h"
 
 /* A request whose prompt is being processed. After a preemption its prompt is followed by the
  * tokens that it had made: they are processed again, together. */
 struct prefill {
     struct llmsim_request request;
-    int64_t scheduled_ns; /* start of its first step; kept by the engine, as is the next */
-    void *resumed;        /* the engine's memory of a preempted request, or NULL */
-    uint64_t admission;   /* counts admissions; the latest is the first to be preempted */
-    uint32_t n_generated; /* tokens made before */
-    uint32_t tokens_left; /* to be processed; those before them are in the KV cache */
-    uint32_t chunk;       /* of them, those that the next step processes */
+    int64_t scheduled_ns;    /* start of its first step; kept by the engine, as is the next */
+    void *resumed;           /* the engine's memory of a preempted request, or NULL */
+    uint64_t admission;      /* counts admissions; the latest is the first to be preempted */
+    uint32_t n_generated;    /* tokens made before */
+    uint32_t tokens_left;    /* to be processed; those before them are in the KV cache */
+    uint32_t chunk;          /* of them, those that the next step processes */
+    uint32_t cached_tokens;  /* that the prefix cache had when it was admitted */
+    struct prefix_hold hold; /* what it has of the prefix cache */
 };
 
 /* Blocks of KV cache. A request holds those for its stored tokens: prompt and all tokens but the
@@ -45,6 +48,14 @@ struct boundary {
     const struct llmsim_request *head;
     uint32_t head_generated;
     void *head_resumed;
+    /* With a prefix cache, what it has of the head's prompt: blocks, and how many of them count as
+     * free until the head is admitted. `look_up` sets them; `hold` takes them for the prompt, and
+     * returns the blocks that are no longer free; `evict` sees to it that the cache has no more
+     * than what is free. NULL without one. */
+    uint64_t head_cached_blocks, head_unheld_blocks;
+    void (*look_up)(struct boundary *b);
+    uint64_t (*hold)(struct boundary *b, struct prefill *p);
+    void (*evict)(struct boundary *b);
     void (*take)(struct boundary *b);
     void (*reject)(struct boundary *b, enum llmsim_outcome outcome);
     void *engine;
@@ -90,10 +101,12 @@ static inline const struct llmsim_request *llmsim_policy_next(struct boundary *b
     bool is_plain = b->head == NULL || (b->kv.total == 0 && !b->head->is_failed);
     return is_plain ? b->head : llmsim_policy_next_checked(b);
 }
-/* Tokens that the head has to process: its prompt, and after a preemption what it had made. */
+/* Tokens that the head has to process: its prompt, and after a preemption what it had made, but for
+ * what the prefix cache has. */
 static inline uint32_t llmsim_policy_head_tokens(const struct boundary *b)
 {
-    return b->head->prompt_tokens + b->head_generated;
+    return b->head->prompt_tokens + b->head_generated -
+           (uint32_t)b->head_cached_blocks * b->kv.block_size;
 }
 /* Forget the step before. */
 void llmsim_policy_begin_step(struct boundary *b);

@@ -214,6 +214,7 @@ static void count_completed(struct run *run, const struct llmsim_result *result)
     totals->last_end_ns = result->end_ns;
     totals->n_preemptions += result->preemptions;
     totals->prompt_tokens += result->request.prompt_tokens;
+    totals->cached_tokens += result->cached_tokens;
     totals->output_tokens += result->request.output_tokens;
 }
 
@@ -229,8 +230,7 @@ static enum llmsim_status end_request(struct run *run, struct llmsim_result *res
     } else {
         run->totals.n_outside_window++;
     }
-    if (result->request.id != LLMSIM_NO_ID)
-        run->source.release(run->source.self, result->request.id);
+    llmsim_source_give_back(&run->source, &result->request);
     run->n_unobserved_tokens += result->n_tokens;
     return status;
 }
@@ -331,6 +331,8 @@ static enum llmsim_status check_config(const struct llmsim_replay_config *config
         (config->block_size < 1 || config->block_size > LLMSIM_MAX_BLOCK_SIZE))
         return llmsim_fail(err, LLMSIM_USAGE, "block-size %u: expected 1 to %u", config->block_size,
                            LLMSIM_MAX_BLOCK_SIZE);
+    if (config->enable_prefix_caching && config->num_gpu_blocks == 0)
+        return llmsim_fail(err, LLMSIM_USAGE, "prefix caching needs a paged KV cache");
     if ((config->prefill_replicas == 0) != (config->decode_replicas == 0))
         return llmsim_fail(err, LLMSIM_USAGE,
                            "prefill-replicas %u, decode-replicas %u: expected both or neither",
@@ -393,6 +395,20 @@ static enum llmsim_status set_times(struct run *run)
                            config->link_latency_s, MAX_COPY_S);
     run->link_latency = llmsim_time_from_seconds(config->link_latency_s);
     return status;
+}
+
+bool llmsim_run_prefix(struct run *run, const struct llmsim_request *request,
+                       struct llmsim_prefix *prefix)
+{
+    if (request->prefix == LLMSIM_NO_PREFIX || run->source.prefix == NULL)
+        return false;
+    run->source.prefix(run->source.self, request->prefix, prefix);
+    if (prefix->block_tokens > 0 && prefix->block_tokens % run->config->block_size == 0)
+        return true;
+    run->deferred = llmsim_fail(run->err, LLMSIM_USAGE,
+                                "block-size %u does not divide the %u tokens of a hash id",
+                                run->config->block_size, prefix->block_tokens);
+    return false;
 }
 
 enum llmsim_status llmsim_boundary_init(struct boundary *b, const struct run *run)

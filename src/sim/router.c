@@ -40,6 +40,31 @@ static uint32_t least_kv(struct router *router, const struct llmsim_request *req
     return least(router, router->view.kv_tokens);
 }
 
+/* A replica that has this many requests more than the least loaded one, and this many times as
+ * many, gets no more for the sake of its cache. */
+#define MOST_AHEAD 32u
+#define MOST_TIMES 1.5
+
+static uint32_t prefix_affinity(struct router *router, const struct llmsim_request *request)
+{
+    const struct router_view *view = &router->view;
+    uint32_t fewest = least(router, view->outstanding), best = fewest;
+    uint64_t n_fewest = view->outstanding(view->engine, router->first + fewest);
+    uint64_t best_tokens = 0, n_best = n_fewest;
+    for (uint32_t i = 0; i < router->n; i++) {
+        uint64_t n = view->outstanding(view->engine, router->first + i);
+        uint64_t tokens = view->cached_tokens(view->engine, router->first + i, request);
+        if (tokens < best_tokens || (tokens == best_tokens && n >= n_best))
+            continue;
+        if (n > n_fewest + MOST_AHEAD && (double)n > MOST_TIMES * (double)n_fewest)
+            continue;
+        best = i;
+        best_tokens = tokens;
+        n_best = n;
+    }
+    return best;
+}
+
 static const struct router_kind routers[] = {
     {{"round-robin", "one after the other"}, round_robin},
     {{"random", "any, by --seed"}, at_random},
@@ -47,6 +72,10 @@ static const struct router_kind routers[] = {
      least_outstanding},
     {{"least-kv", "the one with the fewest tokens of KV cache, of running and waiting requests"},
      least_kv},
+    {{"prefix-affinity",
+      "the one whose prefix cache has most of the prompt, unless it is far ahead "
+      "in requests; of equal ones that with the fewest requests"},
+     prefix_affinity},
 };
 
 const struct llmsim_choice *llmsim_router_choice(size_t i)

@@ -17,6 +17,9 @@ struct router_view {
     uint64_t (*outstanding)(const void *engine, uint32_t replica);
     /* Tokens of KV cache that its running requests hold and its waiting ones will need first. */
     uint64_t (*kv_tokens)(const void *engine, uint32_t replica);
+    /* Tokens of the request's prompt that the replica's prefix cache has. */
+    uint64_t (*cached_tokens)(const void *engine, uint32_t replica,
+                              const struct llmsim_request *request);
 };
 
 /* Routes among `n` replicas from `first` on. */

@@ -62,6 +62,18 @@ static inline llmsim_time llmsim_run_transfer_time(const struct run *run,
     return (llmsim_time)run->transfer_per_token * (llmsim_time)request->prompt_tokens;
 }
 
+/* Has the request a prefix for the cache? Sets it; what is wrong with it goes to run->deferred. */
+bool llmsim_run_prefix(struct run *run, const struct llmsim_request *request,
+                       struct llmsim_prefix *prefix);
+/* Full blocks of its prompt at the beginning of `tokens` tokens. */
+static inline uint64_t llmsim_run_prompt_blocks(const struct run *run,
+                                                const struct llmsim_request *request,
+                                                uint64_t tokens)
+{
+    return (tokens < request->prompt_tokens ? tokens : request->prompt_tokens) /
+           run->config->block_size;
+}
+
 LLMSIM_MUST_CHECK enum llmsim_status llmsim_run_begin(struct run *run,
                                                       const struct llmsim_run_view *view);
 /* Count the steps and tell the sinks. LLMSIM_RUN_FAILED if simulated time has run away. */

@@ -107,7 +107,7 @@ static void check_requests(const struct collected *c, const struct random_case *
 {
     uint64_t prompt_tokens = 0, decodes = 0, step_prompt_tokens = 0, step_decodes = 0;
     uint64_t sum_sq = 0, step_sum_sq = 0;
-    uint64_t n_preemptions = 0;
+    uint64_t n_preemptions = 0, n_cached = 0;
     bool seen[CASE_MAX_REQUESTS] = {false};
     bool is_whole = rc->config.from_ns == 0 && rc->config.until_ns == 0;
     cr_assert_eq(c->n_requests + c->totals.n_outside_window, rc->n_requests);
@@ -147,10 +147,14 @@ static void check_requests(const struct collected *c, const struct random_case *
         if (rc->config.num_gpu_blocks > 0)
             cr_assert_leq(r->request.prompt_tokens + (n > 0 ? n - 1 : 0),
                           rc->config.num_gpu_blocks * rc->config.block_size);
+        cr_assert_leq(r->cached_tokens,
+                      r->request.prompt_tokens > 0 ? r->request.prompt_tokens - 1 : 0);
+        n_cached += r->cached_tokens;
         /* Alone it could not have been faster, but for the rounding of two times. Fitted costs may
          * say otherwise: where a prompt in chunks is cheaper than whole, or where a prompt that is
          * processed again is cheaper than the decode step in whose stead it makes a token. */
-        if (rc->config.cost.model == &llmsim_cost_models[LLMSIM_COST_PTPS])
+        if (rc->config.cost.model == &llmsim_cost_models[LLMSIM_COST_PTPS] &&
+            !rc->config.enable_prefix_caching)
             cr_assert_geq(llmsim_result_e2e_ns(r) + 1, r->unloaded_ns);
         prompt_tokens += r->request.prompt_tokens;
         sum_sq += (uint64_t)r->request.prompt_tokens * r->request.prompt_tokens;
@@ -164,11 +168,13 @@ static void check_requests(const struct collected *c, const struct random_case *
     /* A preemption has prompts processed again, and its prefill make a token in a decode's stead.
      */
     if (is_whole && n_preemptions == 0) {
-        cr_assert_eq(step_prompt_tokens, prompt_tokens);
-        cr_assert_eq(step_sum_sq, sum_sq); /* however a prompt is cut */
+        cr_assert_eq(step_prompt_tokens + n_cached, prompt_tokens);
+        if (n_cached == 0)
+            cr_assert_eq(step_sum_sq, sum_sq); /* however a prompt is cut */
         cr_assert_eq(step_decodes, decodes);
     }
-    cr_assert_geq(step_prompt_tokens, prompt_tokens);
+    cr_assert_geq(step_prompt_tokens + n_cached, prompt_tokens);
+    cr_assert_eq(c->totals.cached_tokens, n_cached);
     if (is_whole) {
         cr_assert_leq(step_decodes, decodes);
         cr_assert_leq(decodes - step_decodes, n_preemptions);
@@ -180,7 +186,8 @@ static void check_requests(const struct collected *c, const struct random_case *
 
 static void check_engine(const char *engine)
 {
-    uint64_t n_preemptions = 0, n_rejected = 0, n_swaps = 0, n_moved = 0, n_unfinished = 0;
+    uint64_t n_preemptions = 0, n_rejected = 0, n_swaps = 0, n_moved = 0, n_unfinished = 0,
+             n_cached = 0;
     for (uint64_t seed = 1; seed <= case_count(3000); seed++) {
         struct random_case rc;
         struct collected c;
@@ -198,6 +205,7 @@ static void check_engine(const char *engine)
         check_steps(&c, &rc.config);
         check_requests(&c, &rc);
         n_preemptions += c.totals.n_preemptions;
+        n_cached += c.totals.cached_tokens;
         for (size_t i = 0; i < c.n_steps; i++)
             n_swaps += c.steps[i].kind == LLMSIM_STEP_SWAP;
         for (size_t i = 0; i < c.n_requests; i++) {
@@ -213,6 +221,7 @@ static void check_engine(const char *engine)
     cr_assert_gt(n_swaps, 100);
     cr_assert_gt(n_moved, 100);
     cr_assert_gt(n_unfinished, 100);
+    cr_assert_gt(n_cached, 1000);
 }
 
 Test(invariants, step_engine)

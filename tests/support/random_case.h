@@ -10,6 +10,7 @@
 #include "llmsim/llmsim.h"
 
 #define CASE_MAX_REQUESTS 800
+#define CASE_MAX_PREFIX 40
 
 /* Its own source, so that requests can have ids: handle i stands for ids[i - 1]. */
 struct random_case {
@@ -17,6 +18,10 @@ struct random_case {
     struct llmsim_request requests[CASE_MAX_REQUESTS];
     char ids[CASE_MAX_REQUESTS][16];
     uint8_t n_references[CASE_MAX_REQUESTS]; /* of each id: 1 from read to release */
+    /* Likewise prefix i stands for prefixes[i - 1], where there are any. */
+    uint64_t prefixes[CASE_MAX_REQUESTS][CASE_MAX_PREFIX];
+    uint8_t n_prefix_references[CASE_MAX_REQUESTS];
+    uint32_t hash_block_tokens; /* 0: no prefixes */
     size_t n_requests;
     size_t next;
 };
@@ -82,6 +87,7 @@ static inline enum llmsim_status case_read(void *self, struct llmsim_request *re
     for (*n = 0; *n < capacity && c->next < c->n_requests; c->next++) {
         requests[(*n)++] = c->requests[c->next];
         c->n_references[c->next]++;
+        c->n_prefix_references[c->next]++;
     }
     return LLMSIM_OK;
 }
@@ -100,12 +106,55 @@ static inline void case_release(void *self, uint32_t id)
     ((struct random_case *)self)->n_references[id - 1]--;
 }
 
+static inline void case_prefix(const void *self, uint32_t handle, struct llmsim_prefix *prefix)
+{
+    const struct random_case *c = self;
+    if (c->n_prefix_references[handle - 1] != 1)
+        abort(); /* asked after its release */
+    uint32_t prompt_tokens = c->requests[handle - 1].prompt_tokens;
+    *prefix = (struct llmsim_prefix){.blocks = c->prefixes[handle - 1],
+                                     .n_blocks = (prompt_tokens + c->hash_block_tokens - 1) /
+                                                 c->hash_block_tokens,
+                                     .block_tokens = c->hash_block_tokens};
+}
+
+static inline void case_release_prefix(void *self, uint32_t handle)
+{
+    ((struct random_case *)self)->n_prefix_references[handle - 1]--;
+}
+
 static inline struct llmsim_source case_source(struct random_case *c)
 {
     c->next = 0;
     memset(c->n_references, 0, sizeof c->n_references);
-    return (struct llmsim_source){
-        .self = c, .read = case_read, .id_text = case_id_text, .release = case_release};
+    memset(c->n_prefix_references, 0, sizeof c->n_prefix_references);
+    return (struct llmsim_source){.self = c,
+                                  .read = case_read,
+                                  .id_text = case_id_text,
+                                  .release = case_release,
+                                  .prefix = c->hash_block_tokens > 0 ? case_prefix : NULL,
+                                  .release_prefix =
+                                      c->hash_block_tokens > 0 ? case_release_prefix : NULL};
+}
+
+/* Prompts of a few conversations, each the beginning of one of them and then something else; some
+ * ids make no sense. At least 8 tokens an id, so that a prompt of 300 has no more than there is
+ * room for. */
+static inline void case_make_prefixes(struct random_case *c, uint64_t *state)
+{
+    uint32_t size = c->config.block_size;
+    uint64_t n_conversations = 1 + case_random(state, 6), next_id = 1000000;
+    c->config.enable_prefix_caching = true;
+    c->hash_block_tokens = size * ((7 + size) / size + (uint32_t)case_random(state, 4));
+    for (size_t i = 0; i < c->n_requests; i++) {
+        uint64_t conversation = case_random(state, n_conversations);
+        uint64_t n_shared = case_random(state, CASE_MAX_PREFIX);
+        c->requests[i].prefix = case_random(state, 8) == 0 ? LLMSIM_NO_PREFIX : (uint32_t)i + 1;
+        for (uint64_t k = 0; k < CASE_MAX_PREFIX; k++)
+            c->prefixes[i][k] = k < n_shared ? conversation * 1000 + k : next_id++;
+        if (case_random(state, 20) == 0)
+            c->prefixes[i][case_random(state, 4)] = case_random(state, 3);
+    }
 }
 
 /* Numbers with and without leading zeros, texts, and some of both twice. */
@@ -134,7 +183,7 @@ static inline void case_make_replicas(struct random_case *c, uint64_t *state, bo
     config->kv_bytes_per_token = 1000;
     config->preemption = case_random(state, 2) == 0 ? "recompute" : "swap";
     config->swap_bytes_per_s = case_bytes_per_s(state, is_round);
-    config->router = llmsim_router_choice(case_random(state, 4))->name;
+    config->router = llmsim_router_choice(case_random(state, 5))->name;
     config->seed = case_random(state, 100);
     if (case_random(state, 3) == 0) {
         config->prefill_replicas = 1 + (uint32_t)case_random(state, 3);
@@ -156,6 +205,7 @@ static inline void case_make(struct random_case *c, uint64_t seed)
 {
     static const char *const policies[] = {"continuous", "static", "mixed"};
     uint64_t state = seed;
+    c->hash_block_tokens = 0;
     bool is_round = case_random(&state, 2) == 0;
     c->config = (struct llmsim_replay_config){
         .cost = case_cost(&state, is_round),
@@ -199,6 +249,8 @@ static inline void case_make(struct random_case *c, uint64_t seed)
     }
     if (case_random(&state, 2) == 0)
         case_make_ids(c, &state);
+    if (c->config.num_gpu_blocks > 0 && case_random(&state, 2) == 0)
+        case_make_prefixes(c, &state);
     if (case_random(&state, 5) == 0) {
         uint64_t span_ns = (uint64_t)arrival_ns + 2000000;
         c->config.from_ns = (int64_t)(case_random(&state, 2) * case_random(&state, span_ns) / 2);
