@@ -233,6 +233,13 @@ static inline double llmsim_totals_per_s(const struct llmsim_totals *totals, uin
     return makespan_s > 0 ? (double)count * (1 / makespan_s) : 0;
 }
 
+/* Share of the prompt tokens that the prefix cache had. */
+static inline double llmsim_totals_hit_rate(const struct llmsim_totals *totals)
+{
+    return totals->prompt_tokens > 0 ? (double)totals->cached_tokens / (double)totals->prompt_tokens
+                                     : 0;
+}
+
 struct llmsim_sink_ops {
     const char *name;
     enum llmsim_status (*begin)(void *self, const struct llmsim_run_view *view,

@@ -106,6 +106,11 @@ static void print_summary(FILE *f, const struct llmsim_results *results, struct 
     }
     (void)fprintf(f, "\ntokens         %llu prompt, %llu output\n",
                   (unsigned long long)t->prompt_tokens, (unsigned long long)t->output_tokens);
+    if (t->cached_tokens > 0)
+        (void)fprintf(f, "prefix cache   had %.2f %% of the prompt tokens\n",
+                      100 * llmsim_totals_hit_rate(t));
+    if (t->n_preemptions > 0)
+        (void)fprintf(f, "preemptions    %llu\n", (unsigned long long)t->n_preemptions);
     (void)fprintf(f, "makespan       %.3f s, %llu steps\n", llmsim_totals_makespan_s(t),
                   (unsigned long long)t->n_steps);
     (void)fprintf(f, "throughput     %.3f requests/s, %.1f output tokens/s\n\n",
@@ -183,6 +188,7 @@ static enum llmsim_status open_trace(const struct values *v, const char *path,
                                      struct llmsim_error *err)
 {
     struct llmsim_trace_options options = cli_reader_options(&v->settings.trace);
+    options.with_prefixes = v->settings.enable_prefix_caching;
     if (options.on_reject != NULL) {
         options.on_reject = on_reject;
         options.on_reject_ctx = results;

@@ -102,6 +102,13 @@ enum llmsim_status replay_setup_check(const struct replay_settings *s,
     if (strcmp(s->router.name, llmsim_router_choice(0)->name) != 0 && s->replicas < 2 &&
         s->prefill_replicas == 0)
         return llmsim_fail(err, LLMSIM_USAGE, "--router goes with --replicas");
+    if (strcmp(s->router.name, "prefix-affinity") == 0 && !s->enable_prefix_caching)
+        return llmsim_fail(err, LLMSIM_USAGE,
+                           "--router prefix-affinity goes with --enable-prefix-caching");
+    if (s->enable_prefix_caching && !trace->has_prefixes)
+        return llmsim_fail(err, LLMSIM_USAGE,
+                           "--enable-prefix-caching: the trace has no hash_ids, which say what "
+                           "prompts have in common");
     if (strcmp(s->queue_order.name, "priority") == 0 && !trace->has_priorities)
         return llmsim_fail(err, LLMSIM_USAGE,
                            "--queue-order priority: the trace has no column priority");
@@ -126,6 +133,7 @@ enum llmsim_status replay_setup_init(struct replay_setup *setup, const struct re
         .max_num_batched_tokens = (uint32_t)s->max_num_batched_tokens,
         .long_prefill_token_threshold = (uint32_t)s->long_prefill_token_threshold,
         .preemption = s->preemption.name,
+        .enable_prefix_caching = s->enable_prefix_caching,
         .n_replicas = (uint32_t)s->replicas,
         .prefill_replicas = (uint32_t)s->prefill_replicas,
         .decode_replicas = (uint32_t)s->decode_replicas,
@@ -323,6 +331,11 @@ const struct cli_option replay_server_options[] = {
 
 const struct cli_option replay_settings_options[] = {
     {.name = "", .kind = CLI_TABLE, .table = replay_server_options},
+    {.name = "enable-prefix-caching",
+     .help = "paged: keep prompts' KV blocks for prompts that begin alike, by the trace's hash ids",
+     .kind = CLI_FLAG,
+     .goes_with = "kv-cache=paged",
+     .offset = offsetof(struct replay_settings, enable_prefix_caching)},
     {.name = "slo",
      .argument = "BOUNDS",
      .help = "ttft=S,tpot=S,e2e=S: report goodput and the share of requests within",

@@ -18,6 +18,7 @@ struct replay_settings {
     uint64_t block_size, num_gpu_blocks;
     double gpu_memory_utilization, activation_GB, watermark;
     uint64_t replicas, prefill_replicas, decode_replicas, seed;
+    bool enable_prefix_caching;
     double kv_link_gbps, kv_link_latency_us, from_s, until_s;
 };
 extern const struct cli_option replay_settings_options[];

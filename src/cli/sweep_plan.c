@@ -229,7 +229,8 @@ static enum llmsim_status open_trace(struct sweep_plan *plan,
                                      const struct cli_trace_options *common,
                                      struct llmsim_error *err)
 {
-    const struct llmsim_trace_options options = cli_reader_options(common);
+    struct llmsim_trace_options options = cli_reader_options(common);
+    options.with_prefixes = true; /* a point may ask for them */
     return llmsim_trace_open(plan->trace_path, &options, &plan->trace, err);
 }
 

@@ -23,17 +23,19 @@ static enum llmsim_status requests_begin(void *self, const struct llmsim_run_vie
     llmsim_output_text(self, "request_id,arrival_s,prompt_tokens,output_tokens,outcome,queue_s,"
                              "ttft_s,tpot_s,e2e_s,preemptions,unloaded_e2e_s,slowdown,"
                              "wait_s,prefill_s,decode_s,interference_s,preempted_s,transfer_s,"
-                             "replica,prefill_replica\n");
+                             "replica,prefill_replica,cached_tokens\n");
     return LLMSIM_OK;
 }
 
-/* ",replica,prefill_replica\n" */
-static char *put_replicas(char *p, const struct llmsim_result *r)
+/* ",replica,prefill_replica,cached_tokens\n" */
+static char *put_end(char *p, const struct llmsim_result *r)
 {
     *p++ = ',';
     p = llmsim_put_u64(p, r->replica);
     *p++ = ',';
     p = llmsim_put_u64(p, r->prefill_replica);
+    *p++ = ',';
+    p = llmsim_put_u64(p, r->cached_tokens);
     *p++ = '\n';
     return p;
 }
@@ -67,7 +69,7 @@ static char *put_not_completed(char *p, const struct llmsim_result *r)
         p = llmsim_put_ns(p, llmsim_result_ttft_ns(r));
     p = stpcpy(p, ",,,");
     p = llmsim_put_u64(p, r->preemptions);
-    return put_replicas(stpcpy(p, ",,,,,,,,"), r);
+    return put_end(stpcpy(p, ",,,,,,,,"), r);
 }
 
 /* ttft_s of a request without output and tpot_s of one with fewer than two tokens do not exist, nor
@@ -114,7 +116,7 @@ static enum llmsim_status requests_request(void *self, const struct llmsim_resul
     *p++ = ',';
     memcpy(p, queue, TIME_ROOM); /* wait_s is queue_s */
     p = put_rest_of_attribution(p + queue_length, r);
-    llmsim_output_advance(out, put_replicas(p, r));
+    llmsim_output_advance(out, put_end(p, r));
     return llmsim_output_check(out, err);
 }
 

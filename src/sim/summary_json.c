@@ -162,6 +162,18 @@ static void add_settings(struct llmsim_json_document *json, const struct llmsim_
         add_setting(json, settings, &d->settings[i]);
 }
 
+static void add_prefix_cache(struct llmsim_json_document *json, const struct llmsim_summary *s,
+                             const struct llmsim_run_description *d)
+{
+    const struct llmsim_totals *t = &s->totals;
+    if (!d->config->enable_prefix_caching)
+        return;
+    struct cJSON *cache = llmsim_json_add_object(json, json->root, "prefix_cache");
+    llmsim_json_add_number(json, cache, "prompt_tokens", (double)t->prompt_tokens);
+    llmsim_json_add_number(json, cache, "hit_tokens", (double)t->cached_tokens);
+    llmsim_json_add_number(json, cache, "hit_rate", llmsim_totals_hit_rate(t));
+}
+
 static void add_entries(struct llmsim_json_document *json, const struct llmsim_run_description *d)
 {
     struct cJSON *gpu = llmsim_json_add_object(json, json->root, "gpu");
@@ -227,6 +239,7 @@ enum llmsim_status llmsim_summary_write(struct llmsim_summary *summary,
     add_cost(&json, summary, &description->config->cost);
     add_settings(&json, description);
     add_counts(&json, summary);
+    add_prefix_cache(&json, summary, description);
     add_slo(&json, summary);
     add_stat(&json, json.root, "ttft_s", &summary->ttft, 1e9);
     add_stat(&json, json.root, "itl_s", &summary->itl, 1e9);

@@ -77,9 +77,11 @@ static void check_attribution(const char **p, int64_t queue_ns, int64_t ttft_ns,
     cr_assert_eq(sum_ns, e2e_ns);
 }
 
-/* ",replica,prefill_replica\n" */
-static void skip_replicas(const char **p)
+/* ",replica,prefill_replica,cached_tokens\n" */
+static void skip_rest(const char **p)
 {
+    expect(p, ",");
+    (void)parse_int(p);
     expect(p, ",");
     (void)parse_int(p);
     expect(p, ",");
@@ -98,7 +100,7 @@ static size_t check_files(const char *dir)
     int64_t last_end_ns = -1, last_id = -1;
     expect(&r, "request_id,arrival_s,prompt_tokens,output_tokens,outcome,queue_s,ttft_s,tpot_s,"
                "e2e_s,preemptions,unloaded_e2e_s,slowdown,wait_s,prefill_s,decode_s,interference_s,"
-               "preempted_s,transfer_s,replica,prefill_replica\n");
+               "preempted_s,transfer_s,replica,prefill_replica,cached_tokens\n");
     expect(&t, "request_id,token_index,time_s,latency_s\n");
     for (; *r != '\0'; n_requests++) {
         int64_t id = parse_int(&r), ttft_ns = 0;
@@ -110,7 +112,7 @@ static size_t check_files(const char *dir)
         int64_t n = parse_int(&r);
         if (strncmp(r, ",rejected_too_long,", 19) == 0) {
             expect(&r, ",rejected_too_long,,,,,0,,,,,,,,");
-            skip_replicas(&r);
+            skip_rest(&r);
             continue;
         }
         expect(&r, ",completed,");
@@ -129,7 +131,7 @@ static size_t check_files(const char *dir)
         expect(&r, ",");
         r += strcspn(r, ",");
         check_attribution(&r, queue_ns, n > 0 ? ttft_ns : e2e_ns, e2e_ns);
-        skip_replicas(&r);
+        skip_rest(&r);
         cr_assert_leq(queue_ns, n > 0 ? ttft_ns : e2e_ns);
         if (n == 1)
             cr_assert_eq(ttft_ns, e2e_ns);

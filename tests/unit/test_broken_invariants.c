@@ -48,6 +48,7 @@ Test(broken_invariants, a_request_is_lost)
     cr_assert_eq(llmsim_run_check_end(&run), LLMSIM_OK);
     run.arrivals.n_taken = 3;
     cr_assert_eq(llmsim_run_check_end(&run), LLMSIM_INTERNAL);
-    cr_assert_str_eq(err.message, "broken invariant at simulated time 0.000000007 s, row 3: "
-                                  "run->totals.n_requests + run->totals.n_outside_window == n_rows");
+    cr_assert_str_eq(err.message,
+                     "broken invariant at simulated time 0.000000007 s, row 3: "
+                     "run->totals.n_requests + run->totals.n_outside_window == n_rows");
 }
