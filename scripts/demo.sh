@@ -18,7 +18,7 @@ if ! { cmake --preset demo && cmake --build --preset demo --parallel "$(nproc)";
 fi
 
 run=(build/demo/llmsim replay traces/azure_conv_like.csv --model meta-llama/Llama-2-13b-hf
-    --gpu a6000 --rate-scale 0.15 --output results/demo)
+    --gpu a6000 --rate-scale 0.15 --steps --output results/demo)
 echo "== ${run[*]}"
 "${run[@]}"
-scripts/plot_latency.sh results/demo
+build/demo/llmsim plot results/demo

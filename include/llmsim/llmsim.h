@@ -11,6 +11,7 @@
 #include "llmsim/json_document.h"
 #include "llmsim/measured.h"
 #include "llmsim/nearest.h"
+#include "llmsim/plot.h"
 #include "llmsim/profiler.h"
 #include "llmsim/ratio.h"
 #include "llmsim/replay.h"

@@ -258,7 +258,7 @@ static bool is_same_file(const char *a, const char *b)
 }
 
 /* What an earlier run left in the directory must not be taken for this run's, whose files have
- * their names. */
+ * their names; nor may pictures of it stay. */
 static enum llmsim_status remove_stale(struct llmsim_results *r, struct llmsim_error *err)
 {
     for (int i = 0; i < N_FILES; i++) {
@@ -278,7 +278,7 @@ static enum llmsim_status remove_stale(struct llmsim_results *r, struct llmsim_e
             free(path);
         }
     }
-    return LLMSIM_OK;
+    return llmsim_plots_remove(r->dir, err);
 }
 
 /* Undo a commit that failed half-way. An earlier run's files of these names are gone, so its

@@ -147,5 +147,7 @@ enum llmsim_status llmsim_sweep_finish(struct llmsim_sweep *sweep, struct llmsim
     if (status == LLMSIM_OK)
         status = llmsim_output_commit(&out, err);
     llmsim_output_close(&out);
+    if (status == LLMSIM_OK) /* pictures of an earlier table must not stay beside this one */
+        status = llmsim_plots_remove(sweep->options.dir, err);
     return status;
 }

@@ -1,0 +1,158 @@
+#include "plot_files.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "directory.h"
+#include "plot_scripts.h"
+#include "run_gnuplot.h"
+#include "utf8.h"
+
+#define LINE_ROOM 2048
+
+enum llmsim_status text_list_add(struct text_list *list, struct llmsim_error *err,
+                                 const char *format, ...)
+{
+    char **items = realloc(list->items, (list->n + 2) * sizeof *items), *text;
+    if (items == NULL)
+        return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
+    list->items = items;
+    va_list args;
+    va_start(args, format);
+    int length = vasprintf(&text, format, args);
+    va_end(args);
+    if (length < 0) {
+        items[list->n] = NULL;
+        return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
+    }
+    items[list->n++] = text;
+    items[list->n] = NULL;
+    return LLMSIM_OK;
+}
+
+void text_list_fini(struct text_list *list)
+{
+    for (size_t i = 0; i < list->n; i++)
+        free(list->items[i]);
+    free(list->items);
+    *list = (struct text_list){0};
+}
+
+enum llmsim_status plot_files_begin(const struct plot_files *files, const char *name,
+                                    struct llmsim_output *out, struct llmsim_error *err)
+{
+    char *path;
+    *out = (struct llmsim_output){.fd = -1};
+    enum llmsim_status status = llmsim_made_files_add(files->dir, name, err);
+    if (status != LLMSIM_OK)
+        return status;
+    if (asprintf(&path, "%s/%s", files->dir, name) < 0)
+        return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
+    status = llmsim_output_open(out, path, LLMSIM_COMPRESS_NONE, err);
+    free(path);
+    return status;
+}
+
+enum llmsim_status plot_files_end(struct llmsim_output *out, enum llmsim_status status,
+                                  struct llmsim_error *err)
+{
+    if (status == LLMSIM_OK)
+        status = llmsim_output_commit(out, err);
+    llmsim_output_close(out);
+    return status;
+}
+
+void plot_put(struct llmsim_output *out, const char *format, ...)
+{
+    char *p = llmsim_output_room(out, LINE_ROOM);
+    va_list args;
+    va_start(args, format);
+    int length = vsnprintf(p, LINE_ROOM, format, args);
+    va_end(args);
+    llmsim_output_advance(out, p + (length < LINE_ROOM ? length : LINE_ROOM - 1));
+}
+
+void plot_put_text(struct llmsim_output *out, const char *name, const char *text)
+{
+    plot_put(out, "%s = '", name);
+    while (*text != '\0') {
+        size_t n = llmsim_utf8_length(text);
+        if (*text == '\'')
+            plot_put(out, "''");
+        else if ((unsigned char)*text >= 0x20 && n > 0)
+            llmsim_output_bytes(out, text, n);
+        text += n > 0 ? n : 1;
+    }
+    plot_put(out, "'\n");
+}
+
+static enum llmsim_status write_file(const struct plot_files *files, const char *name,
+                                     const char *text, size_t n, struct llmsim_error *err)
+{
+    struct llmsim_output out;
+    enum llmsim_status status = plot_files_begin(files, name, &out, err);
+    if (status != LLMSIM_OK)
+        return status;
+    llmsim_output_bytes(&out, text, n);
+    return plot_files_end(&out, LLMSIM_OK, err);
+}
+
+enum llmsim_status plot_files_add_part(const struct plot_files *files, const char *name,
+                                       struct llmsim_error *err)
+{
+    char file[128];
+    const struct plot_script *script = plot_scripts;
+    while (script->name != NULL && strcmp(script->name, name) != 0)
+        script++;
+    if (script->name == NULL)
+        return llmsim_fail(err, LLMSIM_INTERNAL, "there is no script %s.gp", name);
+    (void)snprintf(file, sizeof file, "%s.gp", name);
+    return write_file(files, file, (const char *)script->bytes, script->n_bytes, err);
+}
+
+enum llmsim_status plot_files_add_made(struct plot_files *files, const char *name,
+                                       struct llmsim_error *err)
+{
+    return text_list_add(&files->scripts, err, "%s", name);
+}
+
+enum llmsim_status plot_files_add_script(struct plot_files *files, const char *name,
+                                         struct llmsim_error *err)
+{
+    enum llmsim_status status = plot_files_add_part(files, name, err);
+    return status == LLMSIM_OK ? plot_files_add_made(files, name, err) : status;
+}
+
+static enum llmsim_status draw(const struct plot_files *files, const char *script, size_t format,
+                               const struct llmsim_plot_options *options, struct llmsim_error *err)
+{
+    char picture[LLMSIM_MAX_NAME + 8], said[GNUPLOT_MAX_TEXT];
+    const char *kind = llmsim_plot_format_choice(format)->name;
+    (void)snprintf(picture, sizeof picture, "%s.%s", script, kind);
+    enum llmsim_status status = llmsim_made_files_add(files->dir, picture, err);
+    struct gnuplot_call call = {.dir = files->dir,
+                                .script = script,
+                                .format = kind,
+                                .columns = options->columns != 0 ? options->columns : 100,
+                                .rows = options->rows != 0 ? options->rows : 30};
+    if (status == LLMSIM_OK)
+        status = gnuplot_run(&call, said, err);
+    if (status == LLMSIM_OK && said[0] != '\0')
+        status = text_list_add(&files->report->notes, err, "gnuplot %s.gp: %s", script, said);
+    if (status == LLMSIM_OK)
+        status = text_list_add(&files->report->pictures, err, "%s/%s", files->dir, picture);
+    return status;
+}
+
+enum llmsim_status plot_files_draw(const struct plot_files *files,
+                                   const struct llmsim_plot_options *options,
+                                   struct llmsim_error *err)
+{
+    enum llmsim_status status = LLMSIM_OK;
+    for (size_t i = 0; i < files->scripts.n; i++)
+        for (size_t format = 0; format < LLMSIM_N_PLOT_FORMATS; format++)
+            if (options->formats[format] && status == LLMSIM_OK)
+                status = draw(files, files->scripts.items[i], format, options, err);
+    return status;
+}

@@ -1,0 +1,130 @@
+#!/bin/bash
+# Every picture that `llmsim plot` draws: it is there, has the right size, gnuplot had nothing to say,
+# and its script runs again by hand.
+# usage: plots.sh LLMSIM SOURCE_DIR
+set -euo pipefail
+llmsim=$(realpath "$1")
+source=$(realpath "$2")
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+export LLMSIM_DATA=$source/data
+cd "$scratch"
+n_checked=0
+
+fail() {
+    echo "plots.sh: $*" >&2
+    exit 1
+}
+
+# FILE.png has WIDTH times HEIGHT pixels, and is not of one colour: that would pack to far less.
+check_png() { # FILE WIDTHxHEIGHT
+    local size bytes
+    size=$(od -A n -t u1 -j 16 -N 8 "$1" | awk '{
+        print (($1 * 256 + $2) * 256 + $3) * 256 + $4 "x" (($5 * 256 + $6) * 256 + $7) * 256 + $8 }')
+    [ "$(head -c 4 "$1" | tail -c 3)" = PNG ] || fail "$1 is no PNG"
+    [ "$size" = "$2" ] || fail "$1 has $size pixels; expected $2"
+    bytes=$(stat -c %s "$1")
+    [ "$bytes" -gt 9000 ] || fail "$1 has $bytes bytes: is it empty?"
+    n_checked=$((n_checked + 1))
+}
+
+# DIR/plots has the picture in all formats, and its script draws it again.
+check_picture() { # DIR NAME WIDTH HEIGHT
+    local svg=$1/plots/$2.svg
+    check_png "$1/plots/$2.png" "$3x$4"
+    grep -q "^ width=\"$3\" height=\"$4\"" "$svg" || fail "$svg has not the size $3x$4"
+    [ "$(grep -c '<path' "$svg")" -gt 5 ] || fail "$svg has next to no paths"
+    [ "$(wc -l <"$1/plots/$2.txt")" -ge 40 ] || fail "$1/plots/$2.txt is too short"
+    cp "$1/plots/$2.png" first.png
+    rm "$1/plots/$2.png"
+    (cd "$1/plots" && gnuplot -d "$2.gp") 2>message
+    [ ! -s message ] || fail "gnuplot $2.gp: $(cat message)"
+    cmp -s "$1/plots/$2.png" first.png || fail "$2.gp draws another picture by hand"
+}
+
+plot() { # as llmsim plot, in all formats; nothing may be said
+    "$llmsim" plot "$@" --format png,svg,txt >list 2>message || fail "plot $*: $(cat message)"
+    [ ! -s message ] || fail "plot $*: $(cat message)"
+}
+
+run=(--model meta-llama/Llama-2-13b-hf --gpu a6000)
+"$llmsim" replay "$source/traces/azure_conv_like.csv" "${run[@]}" --rate-scale 0.06 --limit 4000 \
+    --kv-cache paged --steps --output replay >table
+plot replay --requests 1,17,3999
+check_picture replay latency_cdf 1200 430
+check_picture replay latency_time 1200 900
+check_picture replay load_time 1200 720
+check_picture replay tokens 1200 720
+
+# Neither tokens nor steps: notes say what is missing, and all is drawn that there is.
+"$llmsim" replay "$source/traces/azure_code_like.csv" "${run[@]}" --rate-scale 0.1 --limit 300 \
+    --no-tokens --compress zst --output lean >table
+"$llmsim" plot lean --format png,svg,txt >list 2>message
+[ "$(grep -c '^llmsim: no \(tokens\|steps\).csv: ' message)" = 2 ] || fail "$(cat message)"
+[ "$(wc -l <message)" = 2 ] || fail "$(cat message)"
+check_picture lean latency_cdf 1200 430
+check_picture lean latency_time 1200 900
+check_picture lean load_time 1200 720
+
+# Nothing to draw but frames: no request, one request, requests of no time and of no output.
+for rows in '' '0,100,1\n' '0,0,0\n1,0,0\n' '5,7,0\n'; do
+    printf '%b' "arrival_s,prompt_tokens,output_tokens\n$rows" >trace.csv
+    "$llmsim" replay trace.csv "${run[@]}" --steps --output bare >table
+    plot bare
+    check_png bare/plots/load_time.png 1200x720
+done
+
+# A name that gnuplot could take for a command, or SVG for a tag.
+mkdir odd
+name="it's \`date\` <b> \"q\" \\n %d é.csv"
+cp trace.csv "odd/$name"
+"$llmsim" replay "odd/$name" "${run[@]}" --steps --output odd >table
+plot odd
+grep -q 'it&apos;s\|it&#39;s\|it.s' odd/plots/latency_cdf.svg || fail "the title of latency_cdf.svg is lost"
+
+# A new replay takes the pictures of the one before away, but nothing that people have put there.
+cp replay/plots/latency_cdf.gp replay/plots/mine.gp
+"$llmsim" replay "$source/traces/azure_conv_like.csv" "${run[@]}" --limit 10 --output replay >table
+[ "$(ls replay/plots)" = mine.gp ] || fail "left beside new results: $(ls replay/plots)"
+rm -r lean/requests.csv.zst
+"$llmsim" replay trace.csv "${run[@]}" --output lean >table
+[ ! -e lean/plots ] || fail "lean/plots is still there"
+
+# A sweep, as its file has it.
+mkdir sweep
+{
+    printf 'point,policy,max_num_seqs,status,error,gpus,saturated,output_tokens_per_s'
+    for metric in ttft itl e2e; do
+        printf ',%s_p50_s,%s_p99_s' $metric $metric
+    done
+    echo
+    awk 'BEGIN {
+        for (p = 0; p < 40; p++) {
+            seqs = 2 ^ (p % 10); policy = p < 20 ? "continuous" : p < 30 ? "mixed" : "static"
+            printf "%d,%s,%d,%s,,1,%s,%d", p, policy, seqs, p == 7 ? "failed" : "ok",
+                p % 10 < 2 ? "yes" : "no", 100 * (p % 10) + p
+            for (m = 1; m <= 6; m++)
+                printf ",%g", m * (1 + p % 7) / (1 + p % 3)
+            print ""
+        }
+    }'
+} >sweep/sweep.csv
+plot sweep
+check_picture sweep axis_policy 1200 760
+check_picture sweep axis_max_num_seqs 1200 760
+check_picture sweep pareto 1200 480
+
+# A real one, which takes pictures of an earlier table away, too.
+mkdir -p real/plots
+touch real/plots/old.png
+echo old.png >real/plots/made.txt
+"$llmsim" sweep --trace "$source/traces/azure_conv_like.csv" "${run[@]}" --max-num-seqs 8,32 \
+    --rate-scale 0.05,0.1 --limit 500 --output real >table 2>message || fail "$(cat message)"
+[ ! -e real/plots ] || fail "left beside a new table: $(ls real/plots)"
+plot real
+check_picture real axis_max_num_seqs 1200 760
+check_picture real axis_rate_scale 1200 760
+check_picture real pareto 1200 480
+grep -q "^heading = 'meta-llama/Llama-2-13b-hf on a6000'" real/plots/run.gp || fail "no heading"
+
+echo "$n_checked pictures are as they should be"
