@@ -309,12 +309,20 @@ static uint64_t steps_with_blocks(const struct replica *r, uint64_t n, uint64_t 
     return step;
 }
 
-/* A request joins the running set. */
-static void start_decoding(struct replica *r, const struct slot *slot)
+/* A place for a request that joins the running set, or ends with its prefill. All its members are
+ * to be set, one by one: clearing a whole struct first costs as much as a tenth of the request. */
+static struct slot *next_slot(const struct replica *r)
+{
+    return &r->slots[r->n_running < r->boundary.max_num_seqs ? r->free_slots[r->n_running]
+                                                             : r->boundary.max_num_seqs];
+}
+
+/* The request in the next slot joins the running set. */
+static void start_decoding(struct replica *r, struct slot *slot)
 {
     uint32_t index = r->free_slots[r->n_running++];
-    r->slots[index] = *slot;
-    r->slots[index].next = llmsim_wheel_put(&r->wheel, ending_step(slot), index);
+    slot->is_running = true;
+    slot->next = llmsim_wheel_put(&r->wheel, ending_step(slot), index);
     r->context_tokens += (uint64_t)slot->request.prompt_tokens + slot->tokens_at_start;
     r->n_reported += is_reported(r, &slot->request);
     if (r->boundary.kv.total != 0)
@@ -577,24 +585,30 @@ void llmsim_replica_free_departed(struct replica *r, struct away *away)
     give_blocks(r, &away->request, away->request.prompt_tokens, &away->hold);
 }
 
+/* It begins now. */
+static void set_start(const struct replica *r, struct slot *slot)
+{
+    slot->first_decode_step = r->decode_step;
+    slot->decode_time_at_start = r->decode_time;
+}
+
 /* A request is back, with its KV cache and no token yet. */
 static void join(struct replica *r, const struct away *away)
 {
     const struct history *history = away->history;
-    struct slot slot = {.request = away->request,
-                        .scheduled_ns = history->scheduled_ns,
-                        .since = history->last_token,
-                        .gap_ns =
-                            llmsim_time_to_ns(r->now) - llmsim_time_to_ns(history->last_token),
-                        .first_decode_step = r->decode_step,
-                        .tokens_at_start = away->n_generated,
-                        .admission = r->boundary.n_admissions++,
-                        .decode_time_at_start = r->decode_time,
-                        .history = away->history,
-                        .kind = away->kind,
-                        .is_running = true};
-    start_decoding(r, &slot);
-    put_gap(r, slot.since, is_reported(r, &slot.request));
+    struct slot *slot = next_slot(r);
+    slot->request = away->request;
+    slot->scheduled_ns = history->scheduled_ns;
+    slot->since = history->last_token;
+    slot->gap_ns = llmsim_time_to_ns(r->now) - llmsim_time_to_ns(history->last_token);
+    slot->tokens_at_start = away->n_generated;
+    slot->admission = r->boundary.n_admissions++;
+    slot->history = away->history;
+    slot->hold = (struct prefix_hold){0};
+    slot->kind = away->kind;
+    set_start(r, slot);
+    start_decoding(r, slot);
+    put_gap(r, slot->since, is_reported(r, &slot->request));
 }
 
 /* Who has a KV cache elsewhere and is first to come back; NULL if nobody is. */
@@ -690,11 +704,12 @@ static void begin_prefills(struct replica *r)
          i--)
         b->prefills[i - 1].scheduled_ns = start_ns;
     step->kind = b->decodes ? LLMSIM_STEP_MIXED : LLMSIM_STEP_PREFILL;
-    step->shape = (struct llmsim_step_shape){.prefill_tokens = b->prefill_tokens,
-                                             .prefill_seqs = b->n_chunks,
-                                             .prefill_sum_sq = b->prefill_sum_sq,
-                                             .prefill_context_tokens = b->prefill_context_tokens};
-    step->n_reported = 0;
+    step->shape.prefill_tokens = b->prefill_tokens;
+    step->shape.prefill_seqs = b->n_chunks;
+    step->shape.prefill_sum_sq = b->prefill_sum_sq;
+    step->shape.prefill_context_tokens = b->prefill_context_tokens;
+    step->shape.decode_seqs = step->n_reported = 0;
+    step->shape.context_tokens = 0;
     if (b->decodes)
         set_decodes(r, step);
     step->durations.first = llmsim_cost_step(&r->run->config->cost, &step->shape);
@@ -798,26 +813,26 @@ static void end_prefill(struct replica *r, const struct prefill *p)
         depart(r, p);
         return;
     }
-    struct slot slot = {.request = p->request,
-                        .scheduled_ns = history != NULL ? history->scheduled_ns : p->scheduled_ns,
-                        .since = r->now,
-                        .first_decode_step = r->decode_step,
-                        .tokens_at_start = p->n_generated + 1,
-                        .cached_tokens = p->cached_tokens,
-                        .hold = p->hold,
-                        .admission = p->admission,
-                        .decode_time_at_start = r->decode_time,
-                        .history = p->resumed,
-                        .kind = LLMSIM_SEGMENT_PREFILL,
-                        .is_running = true};
-    if (history != NULL && history->n_segments > 0)
-        slot.gap_ns = llmsim_time_to_ns(r->now) - llmsim_time_to_ns(history->last_token);
+    struct slot *slot = next_slot(r);
+    slot->request = p->request;
+    slot->scheduled_ns = history != NULL ? history->scheduled_ns : p->scheduled_ns;
+    slot->since = r->now;
+    slot->gap_ns = history != NULL && history->n_segments > 0
+                       ? llmsim_time_to_ns(r->now) - llmsim_time_to_ns(history->last_token)
+                       : 0;
+    slot->tokens_at_start = p->n_generated + 1;
+    slot->cached_tokens = p->cached_tokens;
+    slot->hold = p->hold;
+    slot->admission = p->admission;
+    slot->history = p->resumed;
+    slot->kind = LLMSIM_SEGMENT_PREFILL;
+    set_start(r, slot);
     if (!is_done) {
-        start_decoding(r, &slot);
+        start_decoding(r, slot);
     } else {
         give_blocks(r, &p->request, (uint64_t)p->request.prompt_tokens + p->n_generated,
-                    &slot.hold);
-        put_ended(r, &slot, LLMSIM_OUTCOME_COMPLETED);
+                    &slot->hold);
+        put_ended(r, slot, LLMSIM_OUTCOME_COMPLETED);
     }
 }
 
@@ -1007,7 +1022,7 @@ enum llmsim_status llmsim_replica_init(struct replica *r, struct run *run, uint3
         .run = run,
         .index = index,
         .only_prefills = index < run->config->prefill_replicas,
-        .slots = calloc(n, sizeof *r->slots),
+        .slots = calloc(n + 1, sizeof *r->slots), /* see next_slot */
         .free_slots = malloc(n * sizeof *r->free_slots),
         .due = malloc(n * sizeof *r->due),
         .preempted = malloc(n * sizeof *r->preempted),
