@@ -1,6 +1,9 @@
 #include "gnuplot.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -24,6 +27,35 @@ void gnuplot_string(FILE *script, const char *text)
     (void)fputc('"', script);
 }
 
+/* Start gnuplot with its standard input from g->script. Returns 0 or an errno. */
+static int start(struct gnuplot *g)
+{
+    char *const argv[] = {(char[]){"gnuplot"}, NULL};
+    posix_spawn_file_actions_t actions;
+    int ends[2], error;
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return errno;
+    error = posix_spawn_file_actions_init(&actions);
+    if (error == 0) {
+        error = posix_spawn_file_actions_adddup2(&actions, ends[0], STDIN_FILENO);
+        if (error == 0)
+            error = posix_spawnp(&g->pid, argv[0], &actions, NULL, argv, environ);
+        (void)posix_spawn_file_actions_destroy(&actions);
+    }
+    (void)close(ends[0]);
+    if (error != 0) {
+        (void)close(ends[1]);
+        return error;
+    }
+    g->script = fdopen(ends[1], "w");
+    if (g->script != NULL)
+        return 0;
+    error = errno;
+    (void)close(ends[1]); /* which ends gnuplot */
+    (void)waitpid(g->pid, NULL, 0);
+    return error;
+}
+
 enum llmsim_status gnuplot_open(struct gnuplot *g, const char *path, unsigned width,
                                 unsigned height, struct llmsim_error *err)
 {
@@ -44,9 +76,12 @@ enum llmsim_status gnuplot_open(struct gnuplot *g, const char *path, unsigned wi
         return llmsim_fail_at(err, LLMSIM_IO, path, 0, 0, "cannot open for writing: %s",
                               strerror(errno));
     (void)fclose(picture);
-    g->script = popen("gnuplot", "we");
-    if (g->script == NULL)
-        return llmsim_fail(err, LLMSIM_IO, "cannot start gnuplot: %s", strerror(errno));
+    int error = start(g);
+    if (error != 0) {
+        (void)unlink(g->temporary_path);
+        return llmsim_fail_at(err, LLMSIM_IO, path, 0, 0, "cannot be drawn: %s",
+                              error == ENOENT ? "gnuplot is not installed" : strerror(error));
+    }
     (void)fprintf(g->script, "set terminal %s size %g,%g noenhanced font \"sans,11\"\nset output ",
                   terminals[i].terminal, width / (double)terminals[i].pixels_per_unit,
                   height / (double)terminals[i].pixels_per_unit);
@@ -59,17 +94,18 @@ enum llmsim_status gnuplot_open(struct gnuplot *g, const char *path, unsigned wi
 
 enum llmsim_status gnuplot_close(struct gnuplot *g, struct llmsim_error *err)
 {
+    int result = 0;
     (void)fputs("\nunset output\n", g->script);
-    int result = pclose(g->script);
-    if (result == 0 && rename(g->temporary_path, g->path) == 0)
+    bool is_written = fclose(g->script) == 0;
+    while (waitpid(g->pid, &result, 0) < 0 && errno == EINTR)
+        continue;
+    if (!is_written || result != 0) {
+        (void)unlink(g->temporary_path);
+        return llmsim_fail_at(err, LLMSIM_IO, g->path, 0, 0, "cannot be drawn: gnuplot failed");
+    }
+    if (rename(g->temporary_path, g->path) == 0)
         return LLMSIM_OK;
     int error = errno;
     (void)unlink(g->temporary_path);
-    if (result == 0)
-        return llmsim_fail_at(err, LLMSIM_IO, g->path, 0, 0, "cannot be written: %s",
-                              strerror(error));
-    if (WIFEXITED(result) && WEXITSTATUS(result) == 127)
-        return llmsim_fail_at(err, LLMSIM_IO, g->path, 0, 0,
-                              "cannot be drawn: gnuplot is not installed");
-    return llmsim_fail_at(err, LLMSIM_IO, g->path, 0, 0, "cannot be drawn: gnuplot failed");
+    return llmsim_fail_at(err, LLMSIM_IO, g->path, 0, 0, "cannot be written: %s", strerror(error));
 }

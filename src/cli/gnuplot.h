@@ -3,6 +3,7 @@
 #define LLMSIM_GNUPLOT_H
 
 #include <stdio.h>
+#include <sys/types.h>
 
 #include "llmsim/status.h"
 
@@ -14,6 +15,7 @@ struct gnuplot {
     FILE *script; /* write to it */
     const char *path;
     char temporary_path[512];
+    pid_t pid;
 };
 
 /* Start a picture of width × height pixels; the end of its name says what it is: .png, .svg or
