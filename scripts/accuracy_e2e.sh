@@ -70,28 +70,30 @@ table() { # TITLE
     echo "|---|---|---|---|---|---|---|"
 }
 
+# Prefix caching was on. The files say how many tokens of each prompt it can have found at most.
+cache=(--kv-cache paged --enable-prefix-caching --cached-column prefix_cached_tokens_est)
+third=(--calibrate-on first:1/3 --tune)
+
 model=(--model meta-llama/Llama-3.1-8B)
 table "Llama-3.1-8B, 1 GPU"
-rows "fitted, from steps alone" "$llama" "${model[@]}" --cost fitted
-rows "fitted, first third" "$llama" "${model[@]}" --cost fitted \
-    --calibrate-on first:1/3 --tune step
-rows "fitted, first third" "$llama" "${model[@]}" --cost fitted \
-    --calibrate-on first:1/3 --tune step,bw,ptps
-rows "two numbers, first third" "$llama" "${model[@]}" --cost ptps --ptps 20000 \
-    --calibrate-on first:1/3 --tune step,bw,ptps
+rows "fitted, from steps alone" "$llama" "${model[@]}" --cost fitted "${cache[@]}"
+rows "the same without prefix cache" "$llama" "${model[@]}" --cost fitted
+rows "fitted, first third" "$llama" "${model[@]}" --cost fitted "${cache[@]}" "${third[@]}" step
+rows "fitted, first third" "$llama" "${model[@]}" --cost fitted "${cache[@]}" \
+    "${third[@]}" step,bw,ptps
+rows "two numbers, first third" "$llama" "${model[@]}" --cost ptps --ptps 20000 "${cache[@]}" \
+    "${third[@]}" step,bw,ptps
 echo
 table "Qwen3-32B, 2 GPUs"
-model=(--model Qwen/Qwen3-32B --tensor-parallel-size 2 --ptps 4000)
-rows "two numbers, first third" "$qwen" "${model[@]}" \
-    --calibrate-on first:1/3 --tune bw,ptps 2>/dev/null
-rows "two numbers, first third" "$qwen" "${model[@]}" \
-    --calibrate-on first:1/3 --tune step,bw,ptps 2>/dev/null
+model=(--model Qwen/Qwen3-32B --tensor-parallel-size 2 --ptps 4000 "${cache[@]}")
+rows "two numbers, first third" "$qwen" "${model[@]}" "${third[@]}" bw,ptps 2>/dev/null
+rows "two numbers, first third" "$qwen" "${model[@]}" "${third[@]}" step,bw,ptps 2>/dev/null
 
 if [ -n "$plot" ]; then
-    validate "$llama" --model meta-llama/Llama-3.1-8B --cost fitted \
+    validate "$llama" --model meta-llama/Llama-3.1-8B --cost fitted "${cache[@]}" \
         --plot "$plot/accuracy_e2e_llama_steps.png" >/dev/null
-    validate "$llama" --model meta-llama/Llama-3.1-8B --cost fitted --calibrate-on first:1/3 \
-        --tune step,bw,ptps --plot "$plot/accuracy_e2e_llama_calibrated.png" >/dev/null
-    validate "$qwen" "${model[@]}" --calibrate-on first:1/3 --tune step,bw,ptps \
+    validate "$llama" --model meta-llama/Llama-3.1-8B --cost fitted "${cache[@]}" \
+        "${third[@]}" step,bw,ptps --plot "$plot/accuracy_e2e_llama_calibrated.png" >/dev/null
+    validate "$qwen" "${model[@]}" "${third[@]}" step,bw,ptps \
         --plot "$plot/accuracy_e2e_qwen_calibrated.png" >/dev/null 2>&1
 fi

@@ -24,7 +24,8 @@ extern "C" {
     X(OUTPUT, "output tokens", "output_tokens")                                                    \
     X(TTFT, "time to first token", "ttft_s,ttft_ms")                                               \
     X(TPOT, "time per output token", "tpot_s,tpot_ms")                                             \
-    X(E2E, "end-to-end latency", "e2e_s,e2e_ms")
+    X(E2E, "end-to-end latency", "e2e_s,e2e_ms")                                                   \
+    X(CACHED, "prompt tokens found in the prefix cache", "")
 
 enum llmsim_measured_column {
 #define X(name, text, names) LLMSIM_MEASURED_##name,
@@ -47,19 +48,27 @@ struct llmsim_measured_options {
     const char *columns[LLMSIM_N_MEASURED_COLUMNS];
 };
 
+/* Prompt tokens of a block that is cached or not: vLLM's. Cached tokens are rounded down to it. */
+#define LLMSIM_MEASURED_BLOCK_TOKENS 16u
+
 /* In order of arrival, ties in the file's order. requests[i].row is i. */
 struct llmsim_measured_run {
     struct llmsim_request *requests;
     struct llmsim_latencies *latencies;
     uint64_t *rows; /* 0-based data row of each request in the file */
     size_t n;
+    /* Only with a column of cached tokens: by the requests' handles. Which request had the same
+     * beginning of a prompt, the file does not say; it is put down to the first by arrival whose
+     * prompt is as long. */
+    struct llmsim_prefix *prefixes;
+    uint64_t *prefix_blocks;
     char sha256[65]; /* of the unpacked file */
 };
 
 /* Read a whole file ("-": stdin; .gz and .zst are unpacked): 1 row or more. Without a column of the
  * time per output token, that is (E2E - TTFT) / (output tokens - 1). An empty latency is one that
- * was not measured. Errors: LLMSIM_USAGE (a name without a unit), LLMSIM_TRACE, LLMSIM_IO,
- * LLMSIM_RUN_FAILED (memory). */
+ * was not measured. Cached tokens are only read where their column is named. Errors: LLMSIM_USAGE
+ * (a name without a unit), LLMSIM_TRACE, LLMSIM_IO, LLMSIM_RUN_FAILED (memory). */
 LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
 llmsim_measured_open(struct llmsim_measured_run *run, const char *path,
                      const struct llmsim_measured_options *options, struct llmsim_error *err);

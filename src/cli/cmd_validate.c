@@ -62,6 +62,11 @@ static enum llmsim_status check_options(const struct values *v, struct llmsim_er
     if (v->tune != NULL && v->calibrate_on == NULL)
         return llmsim_fail(err, LLMSIM_USAGE,
                            "--tune goes with --calibrate-on: what to tune it on");
+    if (v->columns[LLMSIM_MEASURED_CACHED] != NULL && !v->settings.enable_prefix_caching)
+        return llmsim_fail(err, LLMSIM_USAGE, "--cached-column goes with --enable-prefix-caching");
+    if (v->settings.enable_prefix_caching && v->columns[LLMSIM_MEASURED_CACHED] == NULL)
+        return llmsim_fail(err, LLMSIM_USAGE,
+                           "--enable-prefix-caching goes with --cached-column: what to find");
     if (v->requests != NULL && strcmp(v->requests, "-") == 0)
         return llmsim_fail(err, LLMSIM_USAGE,
                            "--requests -: expected a file, as the comparison goes to stdout");
@@ -156,6 +161,7 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
 {
     const struct values *v = values;
     struct replay_setup setup;
+    const struct llmsim_trace_status trace = {.has_prefixes = v->settings.enable_prefix_caching};
     struct validation w = {.setup = &setup,
                            .measured_name = operands[0],
                            .calibrated_on = v->calibrate_on,
@@ -167,7 +173,7 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
     if (status == LLMSIM_OK)
         status = replay_setup_init(&setup, &v->settings, operands[0], NULL, err);
     if (status == LLMSIM_OK)
-        status = replay_setup_check(&v->settings, &(struct llmsim_trace_status){.rows = 0}, err);
+        status = replay_setup_check(&v->settings, &trace, err);
     char warning[512];
     if (status == LLMSIM_OK && replay_setup_warning(&setup, warning, sizeof warning))
         (void)fprintf(stderr, "llmsim: warning: %s\n", warning);
@@ -216,6 +222,7 @@ static const struct cli_option options[] = {
     COLUMN("ttft-column", TTFT, "measured TTFT, in _s or _ms [ttft_s, ttft_ms]"),
     COLUMN("tpot-column", TPOT, "measured TPOT [tpot_s, tpot_ms, or from the others]"),
     COLUMN("e2e-column", E2E, "measured E2E [e2e_s, e2e_ms]"),
+    COLUMN("cached-column", CACHED, "prompt tokens that --enable-prefix-caching is to find"),
     {.name = "format",
      .argument = "NAME",
      .help = "how to print",

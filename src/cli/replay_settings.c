@@ -326,16 +326,16 @@ const struct cli_option replay_server_options[] = {
      .allows_zero = true,
      .initial = "10",
      .offset = offsetof(struct replay_settings, kv_link_latency_us)},
-    CLI_OPTION_END,
-};
-
-const struct cli_option replay_settings_options[] = {
-    {.name = "", .kind = CLI_TABLE, .table = replay_server_options},
     {.name = "enable-prefix-caching",
      .help = "paged: keep prompts' KV blocks for prompts that begin alike, by the trace's hash ids",
      .kind = CLI_FLAG,
      .goes_with = "kv-cache=paged",
      .offset = offsetof(struct replay_settings, enable_prefix_caching)},
+    CLI_OPTION_END,
+};
+
+const struct cli_option replay_settings_options[] = {
+    {.name = "", .kind = CLI_TABLE, .table = replay_server_options},
     {.name = "slo",
      .argument = "BOUNDS",
      .help = "ttft=S,tpot=S,e2e=S: report goodput and the share of requests within",

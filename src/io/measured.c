@@ -19,6 +19,7 @@ static const struct {
 struct row {
     struct llmsim_request request;
     struct llmsim_latencies latencies;
+    uint32_t cached_tokens;
 };
 
 struct reader {
@@ -38,7 +39,8 @@ static bool ends_with(const char *text, const char *end)
 
 static bool holds_time(size_t column)
 {
-    return column != LLMSIM_MEASURED_PROMPT && column != LLMSIM_MEASURED_OUTPUT;
+    return column != LLMSIM_MEASURED_PROMPT && column != LLMSIM_MEASURED_OUTPUT &&
+           column != LLMSIM_MEASURED_CACHED;
 }
 
 /* The first of the usual names that the table has. */
@@ -66,7 +68,8 @@ static enum llmsim_status find_column(struct reader *r, const char *name, size_t
                            name, columns[column].text);
     r->at[column] =
         name != NULL ? llmsim_table_column(&r->table, name) : find_usual(&r->table, column);
-    if (r->at[column] != LLMSIM_NO_COLUMN || (name == NULL && column == LLMSIM_MEASURED_TPOT))
+    bool is_optional = column == LLMSIM_MEASURED_TPOT || column == LLMSIM_MEASURED_CACHED;
+    if (r->at[column] != LLMSIM_NO_COLUMN || (name == NULL && is_optional))
         return LLMSIM_OK;
     return llmsim_table_fail_header(&r->table, err, "the header has no column %s for the %s",
                                     name != NULL ? name : columns[column].names,
@@ -129,6 +132,8 @@ static enum llmsim_status read_row(struct reader *r, struct row *row, struct llm
         status = read_tokens(r, LLMSIM_MEASURED_PROMPT, &row->request.prompt_tokens, err);
     if (status == LLMSIM_OK)
         status = read_tokens(r, LLMSIM_MEASURED_OUTPUT, &row->request.output_tokens, err);
+    if (status == LLMSIM_OK && r->at[LLMSIM_MEASURED_CACHED] != LLMSIM_NO_COLUMN)
+        status = read_tokens(r, LLMSIM_MEASURED_CACHED, &row->cached_tokens, err);
     if (status == LLMSIM_OK)
         status = read_latency(r, LLMSIM_MEASURED_TTFT, &l->ttft_ns, err);
     if (status == LLMSIM_OK)
@@ -140,6 +145,9 @@ static enum llmsim_status read_row(struct reader *r, struct row *row, struct llm
     if (l->ttft_ns >= 0 && l->e2e_ns >= 0 && l->e2e_ns < l->ttft_ns)
         return llmsim_table_fail(&r->table, r->at[LLMSIM_MEASURED_E2E],
                                  "is less than the time to first token", err);
+    if (row->cached_tokens > row->request.prompt_tokens)
+        return llmsim_table_fail(&r->table, r->at[LLMSIM_MEASURED_CACHED],
+                                 "is more than the prompt has", err);
     derive_tpot(r, row);
     return LLMSIM_OK;
 }
@@ -168,6 +176,57 @@ static int by_arrival(const void *a, const void *b)
     return (x->row > y->row) - (x->row < y->row);
 }
 
+/* ---- prefixes ---- */
+
+static size_t full_blocks(uint32_t tokens)
+{
+    return tokens / LLMSIM_MEASURED_BLOCK_TOKENS;
+}
+
+/* Ids of the full blocks of request i's prompt: its own, but for those that were cached, which are
+ * those of a request before it. false: there is none whose prompt is long enough. */
+static bool set_prefix(struct llmsim_measured_run *run, size_t i, uint32_t cached_tokens,
+                       uint64_t *blocks)
+{
+    struct llmsim_prefix *prefix = &run->prefixes[i + 1];
+    size_t n_cached = full_blocks(cached_tokens), donor = 0;
+    *prefix = (struct llmsim_prefix){.blocks = blocks,
+                                     .n_blocks = full_blocks(run->requests[i].prompt_tokens),
+                                     .block_tokens = LLMSIM_MEASURED_BLOCK_TOKENS};
+    while (n_cached > 0 && donor < i && run->prefixes[donor + 1].n_blocks < n_cached)
+        donor++;
+    if (n_cached > 0 && donor == i)
+        return false;
+    for (size_t k = 0; k < prefix->n_blocks; k++)
+        blocks[k] = k < n_cached ? run->prefixes[donor + 1].blocks[k] : (uint64_t)i << 32 | k;
+    if (prefix->n_blocks > 0)
+        run->requests[i].prefix = (uint32_t)(i + 1);
+    return true;
+}
+
+static enum llmsim_status keep_prefixes(struct llmsim_measured_run *run, const struct reader *r,
+                                        struct llmsim_error *err)
+{
+    size_t n_blocks = 0, used = 0;
+    if (r->at[LLMSIM_MEASURED_CACHED] == LLMSIM_NO_COLUMN)
+        return LLMSIM_OK;
+    for (size_t i = 0; i < r->n; i++)
+        n_blocks += full_blocks(r->rows[i].request.prompt_tokens);
+    run->prefixes = calloc(r->n + 1, sizeof *run->prefixes);
+    run->prefix_blocks = calloc(n_blocks + 1, sizeof *run->prefix_blocks);
+    if (run->prefixes == NULL || run->prefix_blocks == NULL)
+        return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
+    for (size_t i = 0; i < r->n; i++) {
+        if (!set_prefix(run, i, r->rows[i].cached_tokens, run->prefix_blocks + used))
+            return llmsim_fail_at(err, LLMSIM_TRACE, llmsim_table_name(&r->table), 0, 0,
+                                  "data row %llu: %u cached tokens, but no request before it has "
+                                  "as long a prompt",
+                                  (unsigned long long)run->rows[i], r->rows[i].cached_tokens);
+        used += run->prefixes[i + 1].n_blocks;
+    }
+    return LLMSIM_OK;
+}
+
 static enum llmsim_status keep_rows(struct llmsim_measured_run *run, struct reader *r,
                                     struct llmsim_error *err)
 {
@@ -184,7 +243,7 @@ static enum llmsim_status keep_rows(struct llmsim_measured_run *run, struct read
         run->requests[i].row = i;
     }
     run->n = r->n;
-    return LLMSIM_OK;
+    return keep_prefixes(run, r, err);
 }
 
 enum llmsim_status llmsim_measured_open(struct llmsim_measured_run *run, const char *path,
@@ -224,5 +283,7 @@ void llmsim_measured_close(struct llmsim_measured_run *run)
     free(run->requests);
     free(run->latencies);
     free(run->rows);
+    free(run->prefixes);
+    free(run->prefix_blocks);
     *run = (struct llmsim_measured_run){.n = 0};
 }

@@ -25,7 +25,8 @@ enum llmsim_status llmsim_validate_replay(const struct llmsim_replay_config *con
                                           struct llmsim_latencies *simulated,
                                           struct llmsim_error *err)
 {
-    struct llmsim_array_cursor cursor = {.requests = run->requests, .n = run->n};
+    struct llmsim_array_cursor cursor = {
+        .requests = run->requests, .n = run->n, .prefixes = run->prefixes};
     struct llmsim_source source = llmsim_source_from_array(&cursor);
     struct llmsim_sink sink = {&keep_ops, simulated};
     for (size_t i = 0; i < run->n; i++)

@@ -221,6 +221,42 @@ Test(validate, replays_and_tunes)
     llmsim_measured_close(&run);
 }
 
+/* The second prompt has 64 tokens, four blocks, of the first's; the third 70, of which four blocks
+ * are whole; the fourth all of its 32, of which one token is computed in any case, so a block. At 1
+ * ms a prompt token. */
+Test(validate, cached_tokens_are_found)
+{
+    struct llmsim_measured_run run;
+    struct llmsim_latencies s[4];
+    struct llmsim_replay_config c = config();
+    const struct llmsim_measured_options options = {
+        .columns = {[LLMSIM_MEASURED_CACHED] = "cached"}};
+    static const char header[] = "arrival_s,prompt_tokens,output_tokens,ttft_s,e2e_s,cached\n";
+    char text[512];
+    (void)snprintf(text, sizeof text, "%s0,100,1,,,0\n5,100,1,,,64\n9,80,1,,,70\n12,32,1,,,32\n",
+                   header);
+    c.num_gpu_blocks = 1000;
+    c.block_size = 16;
+    c.enable_prefix_caching = true;
+    cr_assert_eq(open_text(&run, text, &options), LLMSIM_OK, "%s", err.message);
+    cr_assert_eq(llmsim_validate_replay(&c, &run, s, &err), LLMSIM_OK, "%s", err.message);
+    static const int64_t ttfts_ms[] = {100, 36, 16, 16};
+    for (size_t i = 0; i < 4; i++)
+        cr_expect_eq(s[i].ttft_ns, ttfts_ms[i] * MS, "%zu: %lld", i, (long long)s[i].ttft_ns);
+    /* Without the cache they are read and not used. */
+    c.enable_prefix_caching = false;
+    cr_assert_eq(llmsim_validate_replay(&c, &run, s, &err), LLMSIM_OK, "%s", err.message);
+    cr_expect_eq(s[1].ttft_ns, 100 * MS);
+    llmsim_measured_close(&run);
+    (void)snprintf(text, sizeof text, "%s0,100,1,,,101\n", header);
+    expect_error(open_text(&run, text, &options), LLMSIM_TRACE, &err,
+                 "m.csv:2:11: cached '101' is more than the prompt has");
+    (void)snprintf(text, sizeof text, "%s3,100,1,,,16\n5,100,1,,,0\n", header);
+    expect_error(open_text(&run, text, &options), LLMSIM_TRACE, &err,
+                 "m.csv: data row 0: 16 cached tokens, but no request before it has as long a "
+                 "prompt");
+}
+
 /* What a tuned model made is found again by the search, from the first half of it, and then
  * predicts the other half. */
 Test(validate, calibration_finds_what_was_hidden)
