@@ -7,7 +7,8 @@ packages=(build-essential cmake ninja-build pkg-config libcsv-dev libcjson-dev l
     libzstd-dev zlib1g-dev libssl-dev gnuplot-nox mawk)
 tools=(cc cmake ninja pkg-config gnuplot)
 if [ "${1-}" = test ]; then
-    packages+=(clang clang-format clang-tidy shellcheck libcriterion-dev zstd gzip)
+    packages+=(clang clang-format clang-tidy shellcheck libcriterion-dev zstd gzip libopenmpi-dev
+        openmpi-bin)
     tools+=(c++ clang clang-format clang-tidy shellcheck zstd gzip)
 elif [ "${1-}" != demo ]; then
     sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" >&2 && exit 2

@@ -68,7 +68,7 @@ struct llmsim_point {
     struct llmsim_summary summary;
     struct llmsim_point_classes *classes; /* behind the summary's */
     struct llmsim_backlog backlog;
-    uint32_t n_gpus;
+    uint32_t n_replicas;
 };
 
 /* Replay the trace as the description says: its config, its rate_scale, its SLO. Its trace is set
@@ -86,6 +86,38 @@ LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
 llmsim_point_write_summary(struct llmsim_point *point,
                            const struct llmsim_run_description *description, const char *dir,
                            uint64_t number, struct llmsim_error *err);
+
+/* ---- the border between good and bad ---- */
+
+#define LLMSIM_SEARCH_MAX_VIOLATIONS 8
+
+/* A question about whole numbers, which is expected to have one answer on one side of a border and
+ * the other on the other. */
+struct llmsim_search {
+    void *ctx;
+    enum llmsim_status (*is_good)(void *ctx, uint64_t value, bool *good, struct llmsim_error *err);
+    uint64_t min, max;   /* 1 or more; max at most 2^62 */
+    uint64_t start;      /* where to begin */
+    double tolerance;    /* the border is known when the two sides are within this share; 0: when
+                          * they are neighbours */
+    bool larger_is_good; /* else the good values are the small ones */
+};
+
+struct llmsim_search_result {
+    uint64_t good;     /* the last good value before the border; 0: none is good */
+    uint64_t bad;      /* the first bad one behind it; 0: none is bad */
+    uint64_t n_probes; /* how often is_good was asked */
+    /* Values on the good side that are bad, or the other way round: then there is more than one
+     * border, and this is one of them. */
+    uint64_t violations[LLMSIM_SEARCH_MAX_VIOLATIONS];
+    size_t n_violations;
+};
+
+/* Doubling or halving from `start` to a good and a bad value, then bisection; then up to four
+ * values on either side, a tenth to twice away, are asked, too. Returns what is_good returns. */
+LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
+llmsim_search_border(const struct llmsim_search *search, struct llmsim_search_result *result,
+                     struct llmsim_error *err);
 
 /* ---- the grid ---- */
 
@@ -152,11 +184,17 @@ LLMSIM_API void llmsim_csv_row_ns(struct llmsim_csv_row *row, int64_t ns);      
 LLMSIM_API void llmsim_csv_row_decimal(struct llmsim_csv_row *row, double value); /* 6 decimals */
 LLMSIM_API void llmsim_csv_row_empty(struct llmsim_csv_row *row, size_t n_fields);
 
+/* What a configuration takes: GPUs of each replica, and the price of each (0: not known). */
+struct llmsim_point_price {
+    uint64_t gpus_per_replica;
+    double usd_per_hour;
+};
+
 /* The names of a point's numbers, from "gpus" on (docs/formats.md), and the numbers. Returns how
- * many there are. usd_per_hour 0: the GPU has no price. */
+ * many there are. */
 LLMSIM_API size_t llmsim_point_header(struct llmsim_csv_row *row);
 LLMSIM_API void llmsim_point_row(struct llmsim_csv_row *row, struct llmsim_point *point,
-                                 double usd_per_hour);
+                                 const struct llmsim_point_price *price);
 
 /* ---- a directory of finished points ---- */
 

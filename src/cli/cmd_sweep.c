@@ -18,7 +18,7 @@ static enum llmsim_status simulate(const struct sweep_run *r, uint64_t number,
 {
     struct replay_setup setup;
     struct llmsim_point point;
-    enum llmsim_status status = sweep_plan_setup(&r->plan, number, &setup, err);
+    enum llmsim_status status = sweep_plan_setup(&r->plan, number, NULL, &setup, err);
     if (status == LLMSIM_OK)
         status = llmsim_simulate_point(&r->plan.memory, &setup.description, &point, err);
     if (status != LLMSIM_OK)
@@ -31,7 +31,8 @@ static enum llmsim_status simulate(const struct sweep_run *r, uint64_t number,
     if (status == LLMSIM_OK) {
         llmsim_csv_row_text(row, "ok");
         llmsim_csv_row_empty(row, 1);
-        llmsim_point_row(row, &point, setup.gpu.usd_per_hour);
+        const struct llmsim_point_price price = {setup.n_gpus, setup.gpu.usd_per_hour};
+        llmsim_point_row(row, &point, &price);
     }
     llmsim_point_fini(&point);
     return status;
@@ -42,20 +43,11 @@ static enum llmsim_status compute(void *ctx, uint64_t number, struct llmsim_csv_
 {
     const struct sweep_run *r = ctx;
     struct llmsim_error why;
-    char text[LLMSIM_ERROR_FILE_MAX + LLMSIM_ERROR_MESSAGE_MAX + 64];
     sweep_plan_row(&r->plan, number, row);
     *outcome = simulate(r, number, row, &why);
     if (*outcome == LLMSIM_OK)
         return LLMSIM_OK;
-    if (*outcome == LLMSIM_INTERRUPTED) {
-        *err = why;
-        return LLMSIM_INTERRUPTED;
-    }
-    llmsim_error_format(&why, text, sizeof text);
-    llmsim_csv_row_text(row, "failed");
-    llmsim_csv_row_text(row, text);
-    llmsim_csv_row_empty(row, r->n_columns);
-    return LLMSIM_OK;
+    return sweep_fail_point(*outcome, &why, r->n_columns, row, err);
 }
 
 static enum llmsim_status run(const void *values, const char *const *operands, size_t n_operands,

@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "interrupt.h"
@@ -10,6 +11,7 @@
 #define MANY_POINTS 1000000
 /* An event takes some tens of nanoseconds. */
 #define EVENTS_BETWEEN_LOOKS 4096
+#define SECONDS_BETWEEN_LINES 0.2
 
 const struct cli_option sweep_options_table[] = {
     {.name = "trace",
@@ -186,9 +188,10 @@ enum llmsim_status sweep_plan_init(struct sweep_plan *plan, const char *spec_pat
     return LLMSIM_OK;
 }
 
-/* The values that the options have at a point. */
+/* The values that the options have at a point; `found` is that of the one that is not swept. */
 static enum llmsim_status set_point(const struct sweep_plan *plan, uint64_t point,
-                                    struct replay_settings *settings, struct llmsim_error *err)
+                                    const char *found, struct replay_settings *settings,
+                                    struct llmsim_error *err)
 {
     const struct cli_option *rows = plan->replay.rows;
     bool seen[CLI_MAX_OPTIONS] = {false};
@@ -202,6 +205,11 @@ static enum llmsim_status set_point(const struct sweep_plan *plan, uint64_t poin
         seen[row - rows] = true;
         status = cli_set_option(row, value, settings, err);
     }
+    for (size_t i = 0; rows[i].name != NULL && found != NULL && status == LLMSIM_OK; i++)
+        if (strcmp(rows[i].name, plan->not_swept) == 0) {
+            seen[i] = true;
+            status = cli_set_option(&rows[i], found, settings, err);
+        }
     for (size_t i = 0; rows[i].name != NULL && status == LLMSIM_OK; i++)
         if (rows[i].required && !seen[i])
             status = llmsim_fail(err, LLMSIM_USAGE, "--%s %s is missing", rows[i].name,
@@ -265,10 +273,11 @@ static bool observe(void *ctx, const struct llmsim_observation *observation)
 }
 
 enum llmsim_status sweep_plan_setup(const struct sweep_plan *plan, uint64_t point,
-                                    struct replay_setup *setup, struct llmsim_error *err)
+                                    const char *found, struct replay_setup *setup,
+                                    struct llmsim_error *err)
 {
     struct replay_settings settings;
-    enum llmsim_status status = set_point(plan, point, &settings, err);
+    enum llmsim_status status = set_point(plan, point, found, &settings, err);
     if (status == LLMSIM_OK)
         status = replay_setup_init(setup, &settings, plan->trace_path, plan->catalogue, err);
     if (status == LLMSIM_OK)
@@ -276,6 +285,27 @@ enum llmsim_status sweep_plan_setup(const struct sweep_plan *plan, uint64_t poin
     setup->config.observe = observe;
     setup->config.observe_every = EVENTS_BETWEEN_LOOKS;
     return status;
+}
+
+bool sweep_plan_has_option(const struct sweep_plan *plan, const char *name)
+{
+    return find_row(plan, name) != NULL;
+}
+
+enum llmsim_status sweep_fail_point(enum llmsim_status outcome, const struct llmsim_error *why,
+                                    size_t n_columns, struct llmsim_csv_row *row,
+                                    struct llmsim_error *err)
+{
+    char text[LLMSIM_ERROR_FILE_MAX + LLMSIM_ERROR_MESSAGE_MAX + 64];
+    if (outcome == LLMSIM_INTERRUPTED) {
+        *err = *why;
+        return LLMSIM_INTERRUPTED;
+    }
+    llmsim_error_format(why, text, sizeof text);
+    llmsim_csv_row_text(row, "failed");
+    llmsim_csv_row_text(row, text);
+    llmsim_csv_row_empty(row, n_columns);
+    return LLMSIM_OK;
 }
 
 void sweep_plan_header(const struct sweep_plan *plan, struct llmsim_csv_row *row)
@@ -363,6 +393,8 @@ static enum llmsim_status open_dir(const struct sweep_plan *plan, const struct s
                                    struct llmsim_sweep **sweep, struct llmsim_error *err)
 {
     llmsim_manifest_describe(manifest, plan->command, plan->grid, &plan->memory, plan->trace_path);
+    if (plan->goal != NULL)
+        llmsim_json_add_string(manifest, manifest->root, "goal", plan->goal);
     if (plan->summaries)
         llmsim_json_add_string(manifest, manifest->root, "summaries", "yes");
     enum llmsim_status status = add_files(plan, manifest, err);
@@ -398,20 +430,28 @@ static enum llmsim_status fail_interrupted(const struct sweep_plan *plan,
                        (unsigned long long)progress.n_points, plan->dir);
 }
 
-static enum llmsim_status fill(const struct sweep_plan *plan, const struct sweep_table *table,
-                               struct llmsim_sweep *sweep, struct llmsim_error *err)
+static void say_before(const struct sweep_plan *plan, const struct llmsim_sweep *sweep)
 {
-    unsigned n_jobs = (unsigned)plan->options->jobs;
     struct llmsim_sweep_progress progress = llmsim_sweep_get_progress(sweep);
     if (progress.n_finished > 0)
         (void)fprintf(stderr, "%s: %llu of %llu points were finished before\n", plan->dir,
                       (unsigned long long)progress.n_finished,
                       (unsigned long long)progress.n_points);
-    enum llmsim_status status =
-        llmsim_sweep_run(sweep, &table->work, n_jobs > 0 ? n_jobs : count_cores(), err);
-    if (status == LLMSIM_INTERRUPTED)
+}
+
+/* By the threads of this process, or by the other ranks. */
+static enum llmsim_status fill(const struct sweep_plan *plan, const struct llmsim_sweep_work *work,
+                               struct llmsim_sweep *sweep, struct llmsim_error *err)
+{
+    unsigned n_jobs = (unsigned)plan->options->jobs;
+    enum llmsim_status status;
+    if (plan->ranks.size > 1)
+        status = ranks_run(&plan->ranks, sweep, work, err);
+    else
+        status = llmsim_sweep_run(sweep, work, n_jobs > 0 ? n_jobs : count_cores(), err);
+    if (status == LLMSIM_INTERRUPTED && sweep != NULL)
         return fail_interrupted(plan, sweep, err);
-    return status == LLMSIM_OK ? llmsim_sweep_finish(sweep, err) : status;
+    return status;
 }
 
 enum llmsim_status sweep_report(const struct llmsim_sweep_progress *p, const char *dir,
@@ -427,6 +467,89 @@ enum llmsim_status sweep_report(const struct llmsim_sweep_progress *p, const cha
         (unsigned long long)p->n_failed, (unsigned long long)p->n_points, dir, file_name);
 }
 
+/* What only rank 0 does: the directory is its own. */
+static enum llmsim_status finish(const struct sweep_plan *plan, const struct sweep_table *table,
+                                 struct llmsim_sweep *sweep, struct llmsim_error *err)
+{
+    enum llmsim_status status = llmsim_sweep_finish(sweep, err);
+    if (status != LLMSIM_OK)
+        return status;
+    struct llmsim_sweep_progress progress = llmsim_sweep_get_progress(sweep);
+    return sweep_report(&progress, plan->dir, table->file_name, err);
+}
+
+static double seconds_since(const struct timespec *then)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)(now.tv_sec - then->tv_sec) + (double)(now.tv_nsec - then->tv_nsec) / 1e9;
+}
+
+/* The table's work, with a line on the terminal. */
+struct shown_work {
+    const struct llmsim_sweep_work *work;
+    struct timespec start, last;
+    uint64_t n_before; /* points that were finished at the start */
+    bool is_terminal, is_shown;
+};
+
+static enum llmsim_status compute_shown(void *ctx, uint64_t point, struct llmsim_csv_row *row,
+                                        enum llmsim_status *outcome, struct llmsim_error *err)
+{
+    const struct llmsim_sweep_work *work = ((struct shown_work *)ctx)->work;
+    return work->compute(work->ctx, point, row, outcome, err);
+}
+
+static void show_progress(void *ctx, const struct llmsim_sweep_progress *p)
+{
+    struct shown_work *shown = ctx;
+    if (!shown->is_terminal || seconds_since(&shown->last) < SECONDS_BETWEEN_LINES)
+        return;
+    double rate = (double)(p->n_finished - shown->n_before) / seconds_since(&shown->start);
+    (void)clock_gettime(CLOCK_MONOTONIC, &shown->last);
+    (void)fprintf(stderr, "\r%llu of %llu points, %llu failed, %.1f points/s, %.0f s to go \033[K",
+                  (unsigned long long)p->n_finished, (unsigned long long)p->n_points,
+                  (unsigned long long)p->n_failed, rate,
+                  (double)(p->n_points - p->n_finished) / rate);
+    shown->is_shown = true;
+}
+
+static enum llmsim_status fill_shown(const struct sweep_plan *plan,
+                                     const struct llmsim_sweep_work *work,
+                                     struct llmsim_sweep *sweep, struct llmsim_error *err)
+{
+    struct shown_work shown = {.work = work, .is_terminal = isatty(STDERR_FILENO) == 1};
+    const struct llmsim_sweep_work wrapped = {&shown, compute_shown, show_progress};
+    if (sweep != NULL)
+        shown.n_before = llmsim_sweep_get_progress(sweep).n_finished;
+    (void)clock_gettime(CLOCK_MONOTONIC, &shown.start);
+    shown.last = shown.start;
+    enum llmsim_status status = fill(plan, &wrapped, sweep, err);
+    if (shown.is_shown)
+        (void)fputs("\r\033[K", stderr);
+    return status;
+}
+
+static enum llmsim_status run_ranks(struct sweep_plan *plan, const struct sweep_table *table,
+                                    struct llmsim_json_document *manifest,
+                                    struct llmsim_sweep **sweep, struct llmsim_error *err)
+{
+    bool is_first = plan->ranks.rank == 0;
+    enum llmsim_status status = check_size(plan, err);
+    if (status == LLMSIM_OK && plan->ranks.size > 1 && strcmp(plan->trace_path, "-") == 0)
+        status = llmsim_fail(err, LLMSIM_USAGE, "--trace -: several processes cannot read stdin");
+    if (status == LLMSIM_OK)
+        status = sweep_plan_load(plan, err);
+    if (status == LLMSIM_OK && is_first)
+        status = open_dir(plan, table, manifest, sweep, err);
+    status = ranks_agree(&plan->ranks, status, err);
+    if (status == LLMSIM_OK && is_first)
+        say_before(plan, *sweep);
+    if (status == LLMSIM_OK)
+        status = fill_shown(plan, &table->work, *sweep, err);
+    return status == LLMSIM_OK && is_first ? finish(plan, table, *sweep, err) : status;
+}
+
 enum llmsim_status sweep_plan_run(struct sweep_plan *plan, const struct sweep_table *table,
                                   struct llmsim_error *err)
 {
@@ -434,20 +557,14 @@ enum llmsim_status sweep_plan_run(struct sweep_plan *plan, const struct sweep_ta
     struct llmsim_json_document manifest;
     if (plan->options->dry_run)
         return print_points(plan, err);
+    enum llmsim_status status = ranks_join(&plan->ranks, err);
+    if (status != LLMSIM_OK)
+        return status;
     llmsim_json_document_init(&manifest);
-    enum llmsim_status status = check_size(plan, err);
-    if (status == LLMSIM_OK)
-        status = sweep_plan_load(plan, err);
     interrupt_catch();
-    if (status == LLMSIM_OK)
-        status = open_dir(plan, table, &manifest, &sweep, err);
-    if (status == LLMSIM_OK)
-        status = fill(plan, table, sweep, err);
-    if (status == LLMSIM_OK) {
-        struct llmsim_sweep_progress progress = llmsim_sweep_get_progress(sweep);
-        status = sweep_report(&progress, plan->dir, table->file_name, err);
-    }
+    status = run_ranks(plan, table, &manifest, &sweep, err);
     llmsim_sweep_close(sweep);
+    ranks_leave(&plan->ranks, status);
     interrupt_release();
     llmsim_json_document_fini(&manifest);
     return status;

@@ -4,6 +4,7 @@
 #define LLMSIM_SWEEP_PLAN_H
 
 #include "cli.h"
+#include "ranks.h"
 #include "replay_settings.h"
 
 struct sweep_options {
@@ -28,12 +29,14 @@ struct sweep_plan {
     const char *command;   /* "sweep" */
     const char *not_swept; /* an option whose values the command finds itself; NULL: none */
     const struct sweep_options *options;
-    bool summaries;                /* the command writes them; part of the manifest */
+    const char *goal;              /* of the command, for the manifest; NULL: none */
+    bool summaries;                /* the command writes them; for the manifest */
     struct cli_option_list replay; /* the options of a replay */
     struct llmsim_grid *grid;
     const char *trace_path;
     uint64_t shard, n_shards;
     char dir[512]; /* where the results go */
+    struct ranks ranks;
     struct llmsim_catalogue *catalogue;
     struct llmsim_trace *trace;
     struct llmsim_memory_trace memory;
@@ -48,10 +51,20 @@ LLMSIM_MUST_CHECK enum llmsim_status sweep_plan_load(struct sweep_plan *plan,
                                                      struct llmsim_error *err);
 void sweep_plan_fini(struct sweep_plan *plan);
 
-/* What a point stands for. `setup` stays where it is; the texts in it are those of the plan. A run
- * of it ends when a signal comes. Thread-safe. */
+/* What a point stands for; `found` is the value of the option that is not swept (NULL: its
+ * default). `setup` stays where it is; the texts in it are those of the plan. A run of it ends when
+ * a signal comes. Thread-safe. */
 LLMSIM_MUST_CHECK enum llmsim_status sweep_plan_setup(const struct sweep_plan *plan, uint64_t point,
-                                                      struct replay_setup *setup,
+                                                      const char *found, struct replay_setup *setup,
+                                                      struct llmsim_error *err);
+/* Has a replay an option of this name? */
+bool sweep_plan_has_option(const struct sweep_plan *plan, const char *name);
+
+/* A point's row behind its settings, where it failed: status, error, n_columns empty fields.
+ * Returns LLMSIM_OK, or LLMSIM_INTERRUPTED with the error, which fails no point but ends all. */
+LLMSIM_MUST_CHECK enum llmsim_status sweep_fail_point(enum llmsim_status outcome,
+                                                      const struct llmsim_error *why,
+                                                      size_t n_columns, struct llmsim_csv_row *row,
                                                       struct llmsim_error *err);
 
 /* Beginnings of the table: "point" and the swept settings; the point and its values. */

@@ -18,15 +18,45 @@
 
 __extension__ typedef __int128 wide;
 
-void llmsim_backlog_init(struct backlog_sink *sink, const struct llmsim_memory_trace *memory,
-                         struct llmsim_ratio rate_scale)
+static int64_t arrival_ns(const struct backlog_sink *s, size_t i)
 {
-    *sink = (struct backlog_sink){
-        .memory = memory,
-        .rate_scale = rate_scale,
-        .first = memory->n / 2,
-        .next = memory->n / 2,
-    };
+    return llmsim_ratio_scale_arrival(s->rate_scale, s->memory->requests[i].arrival_ns);
+}
+
+/* The first arrival at or after `ns`. */
+static size_t find_arrival(const struct backlog_sink *s, int64_t ns)
+{
+    size_t low = 0, high = s->memory->n;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (arrival_ns(s, middle) < ns)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+void llmsim_backlog_init(struct backlog_sink *sink, const struct llmsim_memory_trace *memory,
+                         const struct llmsim_run_description *description)
+{
+    const struct llmsim_replay_config *config = description->config;
+    *sink = (struct backlog_sink){.memory = memory, .rate_scale = description->rate_scale};
+    if (sink->rate_scale.denominator == 0)
+        sink->rate_scale = (struct llmsim_ratio){1, 1};
+    sink->begin = find_arrival(sink, config->from_ns);
+    sink->end = config->until_ns != 0 ? find_arrival(sink, config->until_ns) : memory->n;
+    if (sink->end < sink->begin)
+        sink->end = sink->begin;
+    sink->first = sink->next = sink->begin + (sink->end - sink->begin) / 2;
+}
+
+static void look_at_next(struct backlog_sink *s)
+{
+    wide in_system = (wide)(s->next - s->begin) - (wide)s->n_ended;
+    s->sum += in_system;
+    s->weighted_sum += in_system * (wide)(s->next - s->first);
+    s->next++;
 }
 
 /* Requests end in time order: those reported so far had ended when any arrival that is still to be
@@ -36,28 +66,36 @@ static enum llmsim_status backlog_request(void *self, const struct llmsim_result
 {
     struct backlog_sink *s = self;
     (void)err;
-    while (s->next < s->memory->n &&
-           llmsim_ratio_scale_arrival(s->rate_scale, s->memory->requests[s->next].arrival_ns) <
-               result->end_ns) {
-        wide in_system = (wide)s->next - (wide)s->n_ended;
-        s->sum += in_system;
-        s->weighted_sum += in_system * (wide)(s->next - s->first);
-        s->next++;
-    }
+    if (result->outcome == LLMSIM_OUTCOME_UNFINISHED)
+        return LLMSIM_OK;
+    while (s->next < s->end && arrival_ns(s, s->next) < result->end_ns)
+        look_at_next(s);
     s->n_ended++;
+    return LLMSIM_OK;
+}
+
+static enum llmsim_status backlog_end(void *self, const struct llmsim_totals *totals,
+                                      struct llmsim_error *err)
+{
+    struct backlog_sink *s = self;
+    (void)totals;
+    (void)err;
+    while (s->next < s->end)
+        look_at_next(s);
     return LLMSIM_OK;
 }
 
 const struct llmsim_sink_ops llmsim_backlog_sink_ops = {
     .name = "backlog",
     .request = backlog_request,
+    .end = backlog_end,
 };
 
 /* Slope: (m Σ k L - Σ k Σ L) / (m Σ k² - (Σ k)²), with Σ k = m(m - 1)/2 and the denominator
- * m²(m² - 1)/12. Arrivals after the last end found an empty system and add nothing. */
+ * m²(m² - 1)/12. */
 struct llmsim_backlog llmsim_backlog_result(const struct backlog_sink *sink)
 {
-    struct llmsim_backlog backlog = {.n_arrivals = sink->memory->n - sink->first};
+    struct llmsim_backlog backlog = {.n_arrivals = sink->end - sink->first};
     wide m = (wide)backlog.n_arrivals;
     if (m < 2)
         return backlog;

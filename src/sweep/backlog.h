@@ -8,8 +8,9 @@
 struct backlog_sink {
     const struct llmsim_memory_trace *memory;
     struct llmsim_ratio rate_scale;
-    size_t first; /* arrival of the second half */
-    size_t next;  /* arrival to be looked at */
+    size_t begin, end; /* arrivals in the window that is looked at */
+    size_t first;      /* arrival of their second half */
+    size_t next;       /* arrival to be looked at */
     uint64_t n_ended;
     /* Of the arrivals of the second half, numbered from 0: how many were in the system before each,
      * and that times its number. */
@@ -18,7 +19,7 @@ struct backlog_sink {
 extern const struct llmsim_sink_ops llmsim_backlog_sink_ops;
 
 void llmsim_backlog_init(struct backlog_sink *sink, const struct llmsim_memory_trace *memory,
-                         struct llmsim_ratio rate_scale);
+                         const struct llmsim_run_description *description);
 /* After the run. */
 struct llmsim_backlog llmsim_backlog_result(const struct backlog_sink *sink);
 

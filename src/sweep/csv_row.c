@@ -174,13 +174,14 @@ static void put_stat(struct llmsim_csv_row *row, struct llmsim_stat *stat, bool 
 }
 
 static void put_cost(struct llmsim_csv_row *row, const struct llmsim_point *point,
-                     double usd_per_hour)
+                     const struct llmsim_point_price *price)
 {
     const struct llmsim_totals *t = &point->summary.totals;
-    int64_t gpu_ns = (t->last_end_ns - t->first_arrival_ns) * (int64_t)point->n_gpus;
-    double usd = (double)gpu_ns / 3.6e12 * usd_per_hour;
+    int64_t gpu_ns = (t->last_end_ns - t->first_arrival_ns) *
+                     (int64_t)(point->n_replicas * price->gpus_per_replica);
+    double usd = (double)gpu_ns / 3.6e12 * price->usd_per_hour;
     llmsim_csv_row_ns(row, gpu_ns);
-    if (!(usd_per_hour > 0)) {
+    if (!(price->usd_per_hour > 0)) {
         llmsim_csv_row_empty(row, 2);
         return;
     }
@@ -191,14 +192,15 @@ static void put_cost(struct llmsim_csv_row *row, const struct llmsim_point *poin
         llmsim_csv_row_empty(row, 1);
 }
 
-void llmsim_point_row(struct llmsim_csv_row *row, struct llmsim_point *point, double usd_per_hour)
+void llmsim_point_row(struct llmsim_csv_row *row, struct llmsim_point *point,
+                      const struct llmsim_point_price *price)
 {
     struct llmsim_summary *s = &point->summary;
     const struct llmsim_totals *t = &s->totals;
     uint64_t n_requests = 0;
     for (size_t i = 0; i < LLMSIM_N_OUTCOMES; i++)
         n_requests += s->outcomes[i];
-    llmsim_csv_row_u64(row, point->n_gpus);
+    llmsim_csv_row_u64(row, point->n_replicas * price->gpus_per_replica);
     llmsim_csv_row_text(row, point->backlog.is_saturated ? "yes" : "no");
     llmsim_csv_row_decimal(row, point->backlog.growth);
     llmsim_csv_row_u64(row, n_requests);
@@ -217,7 +219,7 @@ void llmsim_point_row(struct llmsim_csv_row *row, struct llmsim_point *point, do
     } else {
         llmsim_csv_row_empty(row, 2);
     }
-    put_cost(row, point, usd_per_hour);
+    put_cost(row, point, price);
     for (size_t i = 0; i < N_STATS; i++)
         put_stat(row, (struct llmsim_stat *)(void *)((char *)s + stats[i].offset),
                  stats[i].is_ratio);

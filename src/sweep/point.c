@@ -13,12 +13,19 @@ struct llmsim_point_classes {
     struct classes_sink sink;
 };
 
+static uint32_t count_replicas(const struct llmsim_replay_config *config)
+{
+    if (config->prefill_replicas > 0)
+        return config->prefill_replicas + config->decode_replicas;
+    return config->n_replicas > 1 ? config->n_replicas : 1;
+}
+
 static enum llmsim_status point_init(struct llmsim_point *point,
                                      const struct llmsim_memory_trace *memory,
                                      const struct llmsim_run_description *description,
                                      struct llmsim_error *err)
 {
-    *point = (struct llmsim_point){.n_gpus = 1};
+    *point = (struct llmsim_point){.n_replicas = count_replicas(description->config)};
     enum llmsim_status status = llmsim_summary_init(&point->summary, err);
     point->summary.slo = description->slo;
     point->summary.outcomes[LLMSIM_OUTCOME_BAD_ROW] = memory->status.rejected;
@@ -37,7 +44,7 @@ enum llmsim_status llmsim_simulate_point(const struct llmsim_memory_trace *memor
     struct llmsim_source source = llmsim_memory_source(&cursor);
     struct backlog_sink backlog;
     description->trace = memory->trace;
-    llmsim_backlog_init(&backlog, memory, cursor.rate_scale);
+    llmsim_backlog_init(&backlog, memory, description);
     enum llmsim_status status = point_init(point, memory, description, err);
     const struct llmsim_sink sinks[] = {
         {&llmsim_summary_sink_ops, &point->summary},
@@ -61,7 +68,7 @@ void llmsim_point_fini(struct llmsim_point *point)
         llmsim_classes_sink_fini(&point->classes->sink);
     free(point->classes);
     llmsim_summary_fini(&point->summary);
-    *point = (struct llmsim_point){.n_gpus = 0};
+    *point = (struct llmsim_point){.n_replicas = 0};
 }
 
 static enum llmsim_status write_summary(struct llmsim_point *point,

@@ -1,0 +1,241 @@
+/* cmd_capacity.c: how much load a configuration carries, or how many replicas a load takes. */
+#include <stdio.h>
+#include <string.h>
+
+#include "sweep_plan.h"
+
+/* Rate scales are searched in millionths. */
+#define RATE_UNIT 1000000u
+#define MAX_RATE_SCALE 1000000u
+
+struct values {
+    struct sweep_options sweep;
+    struct cli_choice find;
+    double attainment, tolerance;
+};
+
+enum { FIND_RATE_SCALE, FIND_REPLICAS };
+
+static const struct llmsim_choice *find_choice(size_t i)
+{
+    static const struct llmsim_choice rows[] = {
+        [FIND_RATE_SCALE] = {"rate-scale", "the highest at which the SLO holds"},
+        [FIND_REPLICAS] = {"replicas", "the fewest with which the SLO holds"},
+    };
+    return i < sizeof rows / sizeof *rows ? &rows[i] : NULL;
+}
+
+struct capacity_run {
+    const struct values *v;
+    struct sweep_plan plan;
+    size_t n_columns; /* behind `error` */
+};
+
+static const char *value_text(const struct values *v, uint64_t value, char text[static 32])
+{
+    if (v->find.row == FIND_REPLICAS)
+        (void)snprintf(text, 32, "%llu", (unsigned long long)value);
+    else
+        (void)snprintf(text, 32, "%llu.%06llu", (unsigned long long)(value / RATE_UNIT),
+                       (unsigned long long)(value % RATE_UNIT));
+    return text;
+}
+
+static enum llmsim_status simulate(const struct capacity_run *r, uint64_t number, uint64_t value,
+                                   struct llmsim_point *point, struct llmsim_point_price *price,
+                                   struct llmsim_error *err)
+{
+    char text[32];
+    struct replay_setup setup;
+    enum llmsim_status status =
+        sweep_plan_setup(&r->plan, number, value_text(r->v, value, text), &setup, err);
+    if (status != LLMSIM_OK)
+        return status;
+    if (!llmsim_slo_is_set(&setup.description.slo))
+        return llmsim_fail(err, LLMSIM_USAGE, "--slo BOUNDS is missing");
+    *price = (struct llmsim_point_price){setup.n_gpus, setup.gpu.usd_per_hour};
+    return llmsim_simulate_point(&r->plan.memory, &setup.description, point, err);
+}
+
+struct question {
+    const struct capacity_run *r;
+    uint64_t number;
+};
+
+/* A queue that only grows meets its SLO for as long as the trace is short. */
+static enum llmsim_status is_good(void *ctx, uint64_t value, bool *good, struct llmsim_error *err)
+{
+    const struct question *q = ctx;
+    struct llmsim_point point;
+    struct llmsim_point_price unused;
+    enum llmsim_status status = simulate(q->r, q->number, value, &point, &unused, err);
+    if (status != LLMSIM_OK)
+        return status;
+    const struct llmsim_summary *s = &point.summary;
+    *good = llmsim_attainment(s->n_slo_met, s->totals.n_requests) >= q->r->v->attainment &&
+            !point.backlog.is_saturated;
+    llmsim_point_fini(&point);
+    return LLMSIM_OK;
+}
+
+static void put_value(struct llmsim_csv_row *row, const struct values *v, uint64_t value)
+{
+    char text[32];
+    llmsim_csv_row_text(row, value != 0 ? value_text(v, value, text) : "");
+}
+
+static void put_violations(struct llmsim_csv_row *row, const struct values *v,
+                           const struct llmsim_search_result *result)
+{
+    char text[32], all[LLMSIM_SEARCH_MAX_VIOLATIONS * 32] = "";
+    for (size_t i = 0; i < result->n_violations; i++) {
+        size_t used = strlen(all);
+        (void)snprintf(all + used, sizeof all - used, "%s%s", i > 0 ? " " : "",
+                       value_text(v, result->violations[i], text));
+    }
+    llmsim_csv_row_text(row, all);
+}
+
+static enum llmsim_status find(const struct capacity_run *r, uint64_t number,
+                               struct llmsim_csv_row *row, struct llmsim_error *err)
+{
+    struct question question = {r, number};
+    bool is_rate = r->v->find.row == FIND_RATE_SCALE;
+    const struct llmsim_search search = {
+        .ctx = &question,
+        .is_good = is_good,
+        .min = 1,
+        .max = is_rate ? (uint64_t)MAX_RATE_SCALE * RATE_UNIT : LLMSIM_MAX_REPLICAS,
+        .start = is_rate ? RATE_UNIT : 1,
+        .tolerance = is_rate ? r->v->tolerance : 0,
+        .larger_is_good = !is_rate,
+    };
+    struct llmsim_search_result result;
+    struct llmsim_point point;
+    struct llmsim_point_price price;
+    enum llmsim_status status = llmsim_search_border(&search, &result, err);
+    if (status == LLMSIM_OK && result.good != 0)
+        status = simulate(r, number, result.good, &point, &price, err);
+    if (status != LLMSIM_OK)
+        return status;
+    llmsim_csv_row_text(row, "ok");
+    llmsim_csv_row_empty(row, 1);
+    put_value(row, r->v, result.good);
+    put_value(row, r->v, result.bad);
+    llmsim_csv_row_u64(row, result.n_probes);
+    put_violations(row, r->v, &result);
+    if (result.good == 0) {
+        llmsim_csv_row_empty(row, r->n_columns - 4);
+        return LLMSIM_OK;
+    }
+    llmsim_point_row(row, &point, &price);
+    llmsim_point_fini(&point);
+    return LLMSIM_OK;
+}
+
+static enum llmsim_status compute(void *ctx, uint64_t number, struct llmsim_csv_row *row,
+                                  enum llmsim_status *outcome, struct llmsim_error *err)
+{
+    const struct capacity_run *r = ctx;
+    struct llmsim_error why;
+    sweep_plan_row(&r->plan, number, row);
+    *outcome = find(r, number, row, &why);
+    if (*outcome == LLMSIM_OK)
+        return LLMSIM_OK;
+    return sweep_fail_point(*outcome, &why, r->n_columns, row, err);
+}
+
+static enum llmsim_status make_header(struct capacity_run *r, struct llmsim_csv_row *header,
+                                      struct llmsim_error *err)
+{
+    bool is_rate = r->v->find.row == FIND_RATE_SCALE;
+    sweep_plan_header(&r->plan, header);
+    llmsim_csv_row_text(header, "status");
+    llmsim_csv_row_text(header, "error");
+    llmsim_csv_row_text(header, is_rate ? "rate_scale" : "replicas");
+    llmsim_csv_row_text(header, is_rate ? "rate_scale_fails" : "replicas_fails");
+    llmsim_csv_row_text(header, "simulations");
+    llmsim_csv_row_text(header, "not_monotonic_at");
+    r->n_columns = 4 + llmsim_point_header(header);
+    return header->failed ? llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory") : LLMSIM_OK;
+}
+
+static enum llmsim_status check_values(const struct values *v, struct llmsim_error *err)
+{
+    if (!(v->attainment <= 1))
+        return llmsim_fail(err, LLMSIM_USAGE, "--attainment %g: expected a share of 1",
+                           v->attainment);
+    if (!(v->tolerance >= 1e-6 && v->tolerance <= 1))
+        return llmsim_fail(err, LLMSIM_USAGE, "--tolerance %g: expected 0.000001 to 1",
+                           v->tolerance);
+    return LLMSIM_OK;
+}
+
+static enum llmsim_status run(const void *values, const char *const *operands, size_t n_operands,
+                              struct llmsim_error *err)
+{
+    const struct values *v = values;
+    char goal[96];
+    struct llmsim_csv_row header = {0};
+    (void)snprintf(goal, sizeof goal, "%s, attainment %.9g, tolerance %.9g", v->find.name,
+                   v->attainment, v->tolerance);
+    struct capacity_run r = {
+        .v = v,
+        .plan = {.command = "capacity",
+                 .options = &v->sweep,
+                 .not_swept = v->find.name,
+                 .goal = goal},
+    };
+    struct sweep_table table = {.file_name = "capacity.csv",
+                                .work = {.ctx = &r, .compute = compute}};
+    enum llmsim_status status = check_values(v, err);
+    if (status == LLMSIM_OK)
+        status = sweep_plan_init(&r.plan, n_operands > 0 ? operands[0] : NULL, err);
+    if (status == LLMSIM_OK && !sweep_plan_has_option(&r.plan, v->find.name))
+        status = llmsim_fail(err, LLMSIM_USAGE, "replay has no option --%s", v->find.name);
+    if (status == LLMSIM_OK)
+        status = make_header(&r, &header, err);
+    table.header = header.text;
+    if (status == LLMSIM_OK)
+        status = sweep_plan_run(&r.plan, &table, err);
+    llmsim_csv_row_fini(&header);
+    sweep_plan_fini(&r.plan);
+    return status;
+}
+
+static const struct cli_option options[] = {
+    {.name = "find",
+     .argument = "WHAT",
+     .help = "what to look for at each point",
+     .kind = CLI_CHOICE,
+     .choice = find_choice,
+     .initial = "rate-scale",
+     .offset = offsetof(struct values, find)},
+    {.name = "attainment",
+     .argument = "X",
+     .help = "share of all requests that have to be within --slo for it to hold",
+     .kind = CLI_DOUBLE,
+     .initial = "0.99",
+     .offset = offsetof(struct values, attainment)},
+    {.name = "tolerance",
+     .argument = "X",
+     .help = "the answer is right to this share of itself (replicas: exact)",
+     .kind = CLI_DOUBLE,
+     .initial = "0.01",
+     .offset = offsetof(struct values, tolerance)},
+    CLI_SWEEP_OPTIONS(struct values, sweep),
+    CLI_OPTION_END,
+};
+
+const struct cli_command cli_capacity = {
+    .name = "capacity",
+    .help = "the highest rate, or the fewest replicas, at which the SLO holds; write capacity.csv",
+    .operands = "[SPEC.json]",
+    .example = "llmsim capacity --trace traces/azure_conv_like.csv --model "
+               "meta-llama/Llama-2-13b-hf --gpu a6000 --slo ttft=2,tpot=0.2 --max-num-seqs 16,64",
+    .min_operands = 0,
+    .max_operands = 1,
+    .options = options,
+    .values_size = sizeof(struct values),
+    .run = run,
+};

@@ -1,0 +1,55 @@
+#!/bin/bash
+# kill -9 at random moments: no point is lost, none is done twice, and the table is that of a sweep
+# which nobody disturbed.
+# usage: sweep_kill.sh PROGRAM SOURCE_DIR [KILLS]
+set -euo pipefail
+program=$1 source=$2 kills=${3:-20}
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+export LLMSIM_DATA=$source/data LC_ALL=C
+RANDOM=17 # the moments; what runs meanwhile is left to chance
+# The step engine, so that there is something to interrupt.
+options=(--trace "$source/traces/azure_code_like.csv" --limit 500 --engine step
+    --model meta-llama/Llama-2-13b-hf --gpu a6000 --policy "continuous,mixed,static"
+    --max-num-seqs "$(seq -s "," 2 2 80)" --jobs 2)
+n_points=120
+
+"$program" sweep "${options[@]}" --output "$scratch/whole" >/dev/null
+
+n_killed=0 n_ended=0 before=0
+for ((i = 0; i < kills; i++)); do
+    "$program" sweep "${options[@]}" --output "$scratch/killed" >/dev/null 2>&1 &
+    pid=$!
+    sleep "0.0$((RANDOM % 90 + 10))"
+    if kill -9 $pid 2>/dev/null; then
+        n_killed=$((n_killed + 1))
+    fi
+    wait $pid 2>/dev/null || true
+    # What was finished stays finished, in whole lines but for the last.
+    now=$(grep -c . "$scratch/killed/journal" 2>/dev/null || true)
+    if [ "${now:-0}" -lt "$before" ]; then
+        echo "kill $i: $before lines were in the journal, now there are $now" && exit 1
+    fi
+    before=${now:-0}
+    if [ -e "$scratch/killed/sweep.csv" ]; then # it has ended: begin another
+        cmp "$scratch/whole/sweep.csv" "$scratch/killed/sweep.csv"
+        n_ended=$((n_ended + 1)) before=0
+        rm -r "$scratch/killed"
+    elif [ $((i % 4)) = 3 ]; then # as a crash of the machine would leave the end of the file
+        printf '7 0 0123' >>"$scratch/killed/journal"
+        before=$((before + 1))
+    fi
+    # A line that is torn is cut off the next time.
+    [ $((i % 4)) != 3 ] || before=$((before > 0 ? before - 1 : 0))
+done
+"$program" sweep "${options[@]}" --output "$scratch/killed" >/dev/null 2>&1
+cmp "$scratch/whole/sweep.csv" "$scratch/killed/sweep.csv"
+n_lines=$(wc -l <"$scratch/killed/journal")
+n_different=$(cut -d' ' -f1 "$scratch/killed/journal" | sort -un | wc -l)
+if [ "$n_lines" != $n_points ] || [ "$n_different" != $n_points ]; then
+    echo "$n_lines lines of $n_different points; expected $n_points of each" && exit 1
+fi
+if [ "$n_killed" -lt $((kills / 2)) ]; then
+    echo "only $n_killed of $kills could be killed: the sweep is too short for this test" && exit 1
+fi
+echo "$n_killed kills, $n_ended sweeps that ended meanwhile: nothing lost, nothing repeated"
