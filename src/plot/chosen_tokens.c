@@ -8,7 +8,7 @@ enum llmsim_status chosen_tokens_add(struct chosen_request *r, uint32_t index, i
     uint32_t group = 1 + (r->output_tokens - 1) / CHOSEN_MAX_TOKENS;
     struct chosen_token token = {index, time_ns, gap_ns};
     if (r->tokens == NULL)
-        r->tokens = malloc((CHOSEN_MAX_TOKENS + 1) * sizeof *r->tokens);
+        r->tokens = calloc(CHOSEN_MAX_TOKENS + 1, sizeof *r->tokens);
     if (r->tokens == NULL)
         return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
     struct chosen_token *last = r->n_tokens > 0 ? &r->tokens[r->n_tokens - 1] : NULL;

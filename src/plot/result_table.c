@@ -63,7 +63,7 @@ static enum llmsim_status read_header(struct result_table *table, struct llmsim_
         return status;
     if (ended)
         return fail_at(table, 0, err, "is empty; expected a header");
-    table->names = calloc(table->n_columns, sizeof *table->names);
+    table->names = calloc(table->n_columns + 1, sizeof *table->names);
     for (size_t i = 0; i < table->n_columns && table->names != NULL; i++) {
         table->names[i] = strndup(table->fields[i].text, table->fields[i].length);
         if (table->names[i] == NULL)

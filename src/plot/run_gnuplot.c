@@ -10,8 +10,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
-
 /* What comes out of the pipe, until it is closed. The lines are joined; blank ones, and the line of
  * carets under an error, are left out. */
 static void read_all(int fd, char said[static GNUPLOT_MAX_TEXT])

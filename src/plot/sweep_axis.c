@@ -7,6 +7,8 @@
 
 #define MAX_LINES 16u
 #define MAX_TICS 12u
+/* Of a point: p50 of all metrics, then p99. */
+#define N_VALUES ((size_t)2 * SWEEP_N_METRICS)
 
 struct axis_plot {
     const struct sweep_points *points;
@@ -75,10 +77,10 @@ static void set_x(struct axis_plot *a)
 }
 
 static void put_values(struct llmsim_output *out, double x, int point_type,
-                       const double values[static 2 * SWEEP_N_METRICS])
+                       const double values[static N_VALUES])
 {
     plot_put(out, "%.9g,%d", x, point_type);
-    for (size_t i = 0; i < 2 * SWEEP_N_METRICS; i++) {
+    for (size_t i = 0; i < N_VALUES; i++) {
         if (values[i] >= 0)
             plot_put(out, ",%.9g", values[i]);
         else
@@ -103,10 +105,10 @@ static void put_lines(const struct axis_plot *a, struct llmsim_output *out)
 {
     for (size_t i = 0, line = 0; i < a->points->n_points; i++) {
         const struct sweep_point *point = &a->points->points[a->order[i]];
-        double values[2 * SWEEP_N_METRICS];
+        double values[N_VALUES];
         if (i == 0 || compare_lines(a, a->order[i - 1], a->order[i]) != 0)
             put_header(out, a, line++);
-        for (size_t k = 0; k < 2 * SWEEP_N_METRICS; k++)
+        for (size_t k = 0; k < N_VALUES; k++)
             values[k] = value_of(point, k);
         put_values(out, a->x[sweep_points_value(a->points, a->order[i], a->axis)],
                    point->is_saturated ? 6 : 7, values);
@@ -117,8 +119,8 @@ static void put_lines(const struct axis_plot *a, struct llmsim_output *out)
 static void put_extreme(const struct axis_plot *a, size_t i, size_t end, size_t which, double *room,
                         struct llmsim_output *out)
 {
-    double values[2 * SWEEP_N_METRICS];
-    for (size_t k = 0; k < 2 * SWEEP_N_METRICS; k++) {
+    double values[N_VALUES];
+    for (size_t k = 0; k < N_VALUES; k++) {
         size_t n = 0;
         for (size_t j = i; j < end; j++) {
             double value = value_of(&a->points->points[a->order[j]], k);
