@@ -65,7 +65,7 @@ struct llmsim_cost {
     struct llmsim_decode_cost decode_any_batch;
     /* The coefficients of "fitted", those that are linear as integers, and where they come from. */
     struct llmsim_fitted fitted;
-    uint64_t per_seq, per_context_token, per_mixed_context_token; /* units of llmsim_time */
+    uint64_t per_seq, per_prompt, per_context_token, per_mixed_context_token; /* units of time */
     struct llmsim_profile_range range;
     char profile_sha256[LLMSIM_SHA256_HEX + 1];
     /* On top of any model: of every step, and of every new token in it (of a prompt, or decoded).

@@ -6,6 +6,7 @@
 #include "llmsim/choice.h"
 #include "llmsim/cost.h"
 #include "llmsim/device.h"
+#include "llmsim/fit.h"
 #include "llmsim/fitted.h"
 #include "llmsim/generate.h"
 #include "llmsim/json_document.h"

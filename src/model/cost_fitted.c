@@ -62,7 +62,8 @@ llmsim_time llmsim_cost_fitted_step(const struct llmsim_cost *cost,
                                 (uint64_t)shape->prefill_seqs + shape->decode_seqs);
     uint64_t per_context_token = cost->per_context_token;
     if (shape->prefill_seqs > 0) {
-        t += to_time(smooth_max(f->attention_s * (double)shape->prefill_sum_sq,
+        t += (llmsim_time)cost->per_prompt * (llmsim_time)shape->prefill_seqs +
+             to_time(smooth_max(f->attention_s * (double)shape->prefill_sum_sq,
                                 f->walk_s * (double)shape->prefill_context_tokens));
         per_context_token += cost->per_mixed_context_token;
     }
@@ -80,6 +81,7 @@ static enum llmsim_status set_integers(struct llmsim_cost *cost, struct llmsim_e
         {"step_s", f->step_s, LLMSIM_MAX_S_PER_STEP},
         {"batched_s", f->batched_s, LLMSIM_MAX_S_PER_STEP},
         {"seq_s", f->seq_s, LLMSIM_MAX_S_PER_PROMPT_TOKEN},
+        {"prompt_s", f->prompt_s, LLMSIM_MAX_S_PER_PROMPT_TOKEN},
         {"token_s", f->token_s, LLMSIM_MAX_S_PER_PROMPT_TOKEN},
         {"weights_s", f->weights_s, LLMSIM_MAX_S_PER_STEP},
         {"weights_s / ridge_tokens, the arithmetic of a token,", f->weights_s / f->ridge_tokens,
@@ -101,6 +103,7 @@ static enum llmsim_status set_integers(struct llmsim_cost *cost, struct llmsim_e
     if (status != LLMSIM_OK)
         return status;
     cost->per_seq = (uint64_t)llmsim_time_from_seconds(f->seq_s);
+    cost->per_prompt = (uint64_t)llmsim_time_from_seconds(f->prompt_s);
     cost->per_context_token = (uint64_t)llmsim_time_from_seconds(f->context_s);
     cost->per_mixed_context_token = (uint64_t)llmsim_time_from_seconds(f->mixed_context_s);
     return LLMSIM_OK;
@@ -142,7 +145,8 @@ double llmsim_cost_fitted_step_s(const struct llmsim_fitted *f,
     double t = tokens_s(f, (double)shape->prefill_tokens + shape->decode_seqs) + f->seq_s * n_seqs +
                f->context_s * (double)shape->context_tokens;
     if (shape->prefill_seqs > 0)
-        t += f->mixed_context_s * (double)shape->context_tokens +
+        t += f->prompt_s * shape->prefill_seqs +
+             f->mixed_context_s * (double)shape->context_tokens +
              smooth_max(f->attention_s * (double)shape->prefill_sum_sq,
                         f->walk_s * (double)shape->prefill_context_tokens);
     return t;

@@ -33,7 +33,8 @@ TestSuite(catalogue, .init = enter_scratch, .fini = leave_scratch);
     " \"kvc_size_KB\": 32}"
 
 #define FITTED(step, ridge)                                                                        \
-    "{\"step_s\": " step ", \"batched_s\": 0.5, \"seq_s\": 0.25, \"token_s\": 0.125,"              \
+    "{\"step_s\": " step                                                                           \
+    ", \"batched_s\": 0.5, \"seq_s\": 0.25, \"prompt_s\": 0, \"token_s\": 0.125,"                  \
     " \"weights_s\": 2, \"ridge_tokens\": " ridge ", \"spill_s\": 0, \"spill_tokens\": 1,"         \
     " \"attention_s\": 0, \"walk_s\": 0, \"context_s\": 0.001, \"mixed_context_s\": 0}"
 
@@ -440,7 +441,7 @@ Test(catalogue, put_fit)
     const struct llmsim_fit fit = {
         .ptps_tokens_per_s = 12.5,
         .has_coefficients = true,
-        .coefficients = {1, 0.1, 0.3, 1e-5, 2, 5, 1e-6, 7, 1e-9, 1e-7, 1e-6, 3e-7},
+        .coefficients = {1, 0.1, 0.3, 0.7, 1e-5, 2, 5, 1e-6, 7, 1e-9, 1e-7, 1e-6, 3e-7},
         .range = {1, 2, 3, 4, 5, 6, true},
         .has_diagnostics = true,
         .diagnostics = {10, 0.5, 1.5, 2.5, 3.5, 4.5, 1e6},

@@ -14,6 +14,7 @@ static const struct llmsim_fit plain = {
     .coefficients = {.step_s = 1e-3,
                      .batched_s = 5e-4,
                      .seq_s = 1e-4,
+                     .prompt_s = 3e-4,
                      .token_s = 1e-5,
                      .weights_s = 1e-2,
                      .ridge_tokens = 100,
@@ -33,8 +34,9 @@ static struct llmsim_cost make(const struct llmsim_fit *fit)
 }
 
 /* A chunk of 96 tokens after 200, beside 4 decodes that read 1000: 1 ms + 0.5 ms + 5 sequences of
- * 0.1 ms + 100 tokens of 10 us + 10 ms · 2^(1/4) + 1 ms / 2 + ((96² + 2 · 96 · 200) · 10 ns, 200
- * us) in the 4-norm + 1000 · 0.3 us. The four alone: 100/4 = 25 for the spill, 4/100 for the ridge.
+ * 0.1 ms + 0.3 ms for the prompt + 100 tokens of 10 us + 10 ms · 2^(1/4) + 1 ms / 2 + ((96² + 2 ·
+ * 96 · 200) · 10 ns, 200 us) in the 4-norm + 1000 · 0.3 us. The four alone: 100/4 = 25 for the
+ * spill, 4/100 for the ridge.
  */
 Test(cost_fitted, values_by_hand)
 {
@@ -47,7 +49,8 @@ Test(cost_fitted, values_by_hand)
                                             .prefill_context_tokens = 200};
     const struct llmsim_step_shape decode = {.decode_seqs = 4, .context_tokens = 1000};
     double attention = pow(pow(4.7616e-4, 4) + pow(2e-4, 4), 0.25);
-    double expected = 1e-3 + 5e-4 + 5e-4 + 1e-3 + 1e-2 * pow(2, 0.25) + 5e-4 + attention + 3e-4;
+    double expected =
+        1e-3 + 5e-4 + 5e-4 + 3e-4 + 1e-3 + 1e-2 * pow(2, 0.25) + 5e-4 + attention + 3e-4;
     cr_expect_float_eq(llmsim_time_to_seconds(llmsim_cost_step(&cost, &mixed)), expected, 1e-14);
     cr_expect_float_eq(llmsim_cost_fitted_step_s(&plain.coefficients, &mixed), expected, 1e-14);
     expected = 1e-3 + 5e-4 + 4e-4 + 4e-5 + 1e-2 * pow(1 + pow(0.04, 4), 0.25) + 4e-5 / 15626 + 2e-4;
@@ -123,7 +126,7 @@ Test(cost_fitted, nothing_overflows)
 {
     const struct llmsim_fit huge = {
         .has_coefficients = true,
-        .coefficients = {1000, 1000, 1, 1, 1000, 1000, 1, 1e-3, 1e-6, 4e-3, 4e-3, 4e-3},
+        .coefficients = {1000, 1000, 1, 1, 1, 1000, 1000, 1, 1e-3, 1e-6, 4e-3, 4e-3, 4e-3},
     };
     const struct llmsim_step_shape step = {.prefill_tokens = UINT64_C(65535) * 1000000000,
                                            .prefill_seqs = 65535,

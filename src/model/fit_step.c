@@ -1,0 +1,731 @@
+/* fit_step.c: the coefficients of formula 9 (docs/model.md) from measured steps.
+ *
+ * With ridge_tokens, walk_s / attention_s and spill_tokens given, the formula is linear in the
+ * other nine coefficients, so the search is over three numbers and each trial of them is a
+ * regression. A trial minimises the sum of absolute relative errors (squared ones below DELTA): a
+ * slow outlier pulls no more than any other measurement, 32,000-token prompts weigh no more than
+ * short ones, and each phase counts the same however many rows it has. It does so by reweighting:
+ * least squares with weights 1 / |error|, again and again. */
+#include <gsl/gsl_cdf.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "detmath.h"
+#include "fit_parts.h"
+#include "linear_fit.h"
+#include "random.h"
+
+/* Relative errors below this count by their square: measurements repeat no better. */
+#define DELTA 0.005
+/* Reweightings of a trial, and of the last fit. */
+#define TRIAL_ROUNDS 6
+#define LAST_ROUNDS 30
+/* A column is left out where those before it say all but this share of it. */
+#define SPANNED_SHARE 1e-3
+/* From here on no digit of a coefficient can be trusted. */
+#define MAX_CONDITION 1e8
+#define N_FOLDS 5u
+
+enum term {
+    TERM_STEP,
+    TERM_TOKEN,
+    TERM_CONTEXT, /* these three are always there */
+    TERM_SEQ,
+    TERM_WEIGHTS,
+    TERM_ATTENTION,
+    TERM_MIXED_CONTEXT,
+    TERM_BATCHED,
+    TERM_SPILL,
+    TERM_PROMPT,
+    N_TERMS
+};
+#define N_REQUIRED_TERMS 3u
+static const char *const term_names[N_TERMS] = {
+    "step_s",      "token_s",         "context_s", "seq_s",   "weights_s",
+    "attention_s", "mixed_context_s", "batched_s", "spill_s", "prompt_s"};
+
+/* What the formula is not linear in. */
+enum bend { BEND_RIDGE, BEND_WALK, BEND_SPILL, N_BENDS };
+struct bends {
+    double ridge_tokens;
+    double walk; /* walk_s / attention_s; 0: chunks do not walk */
+    double spill_tokens;
+};
+
+struct trial {
+    struct bends bends;
+    double x[N_TERMS];
+    double loss;
+};
+
+/* Rows to fit, with the room that it takes. */
+struct problem {
+    const struct llmsim_fit_row **rows;
+    size_t n;
+    double *base_weights; /* each phase adds up to 1 */
+    double *weights;
+    double *a; /* n × N_TERMS */
+    double *ones;
+    bool uses[N_TERMS];
+    bool fits_bend[N_BENDS];
+    double most_tokens; /* of any step */
+};
+
+/* ---- the columns ---- */
+
+static double smooth_max(double a, double b)
+{
+    return sqrt(sqrt(a * a * a * a + b * b * b * b));
+}
+
+static void add_tokens(double *f, double tokens, double times, const struct bends *bends)
+{
+    double y = bends->spill_tokens / tokens;
+    f[TERM_STEP] += times;
+    f[TERM_TOKEN] += times * tokens;
+    f[TERM_WEIGHTS] += times * smooth_max(1, tokens / bends->ridge_tokens);
+    f[TERM_BATCHED] += tokens > 1 ? times : 0;
+    f[TERM_SPILL] += times * tokens / (1 + y * y * y);
+}
+
+/* What each coefficient is multiplied with in a measurement. */
+static void set_columns(const struct llmsim_fit_row *row, const struct bends *bends,
+                        double f[static N_TERMS])
+{
+    const struct llmsim_step_shape *s = &row->shape;
+    memset(f, 0, N_TERMS * sizeof *f);
+    add_tokens(f, (double)s->prefill_tokens + s->decode_seqs, 1, bends);
+    f[TERM_SEQ] = (double)s->prefill_seqs + s->decode_seqs;
+    f[TERM_CONTEXT] = (double)s->context_tokens;
+    if (s->prefill_seqs > 0) {
+        f[TERM_PROMPT] = s->prefill_seqs;
+        f[TERM_ATTENTION] =
+            smooth_max((double)s->prefill_sum_sq, bends->walk * (double)s->prefill_context_tokens);
+        f[TERM_MIXED_CONTEXT] = (double)s->context_tokens;
+    }
+    if (row->n_decode_steps > 0) {
+        add_tokens(f, row->decode_seqs, (double)row->n_decode_steps, bends);
+        f[TERM_SEQ] += (double)row->n_decode_steps * row->decode_seqs;
+        f[TERM_CONTEXT] += (double)row->context_tokens;
+    }
+}
+
+/* ---- one trial ---- */
+
+/* Relative columns: what a row's share of the right side, 1, is made of. */
+static void fill_matrix(struct problem *p, const struct bends *bends)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        double *f = p->a + i * N_TERMS;
+        set_columns(p->rows[i], bends, f);
+        for (size_t j = 0; j < N_TERMS; j++)
+            f[j] = p->uses[j] ? f[j] / p->rows[i]->latency_s : 0;
+    }
+}
+
+static double residual(const struct problem *p, size_t i, const double *x)
+{
+    double sum = -1;
+    for (size_t j = 0; j < N_TERMS; j++)
+        sum += p->a[i * N_TERMS + j] * x[j];
+    return sum;
+}
+
+static void solve_weighted(const struct problem *p, const double scale[static N_TERMS], double *x)
+{
+    double gram[N_TERMS * N_TERMS] = {0}, at_b[N_TERMS] = {0};
+    for (size_t i = 0; i < p->n; i++) {
+        double f[N_TERMS];
+        for (size_t j = 0; j < N_TERMS; j++)
+            f[j] = p->a[i * N_TERMS + j] * scale[j];
+        for (size_t j = 0; j < N_TERMS; j++) {
+            at_b[j] += p->weights[i] * f[j];
+            for (size_t k = 0; k <= j; k++)
+                gram[j * N_TERMS + k] += p->weights[i] * f[j] * f[k];
+        }
+    }
+    for (size_t j = 0; j < N_TERMS; j++)
+        for (size_t k = 0; k < j; k++)
+            gram[k * N_TERMS + j] = gram[j * N_TERMS + k];
+    llmsim_nnls(gram, at_b, N_TERMS, x);
+    for (size_t j = 0; j < N_TERMS; j++)
+        x[j] *= scale[j];
+}
+
+static void run_trial(struct problem *p, const struct bends *bends, unsigned rounds,
+                      struct trial *trial)
+{
+    double scale[N_TERMS];
+    fill_matrix(p, bends);
+    trial->bends = *bends;
+    for (size_t j = 0; j < N_TERMS; j++) {
+        double sum = 0;
+        for (size_t i = 0; i < p->n; i++)
+            sum += p->base_weights[i] * p->a[i * N_TERMS + j] * p->a[i * N_TERMS + j];
+        scale[j] = sum > 0 ? 1 / sqrt(sum) : 0;
+    }
+    memcpy(p->weights, p->base_weights, p->n * sizeof *p->weights);
+    for (unsigned round = 0; round < rounds; round++) {
+        solve_weighted(p, scale, trial->x);
+        trial->loss = 0;
+        for (size_t i = 0; i < p->n; i++) {
+            double size = fabs(residual(p, i, trial->x));
+            p->weights[i] = p->base_weights[i] / (size > DELTA ? size : DELTA);
+            trial->loss +=
+                p->base_weights[i] * (size > DELTA ? size - DELTA / 2 : size * size / (2 * DELTA));
+        }
+    }
+}
+
+/* ---- the search ---- */
+
+static double *bend_of(struct bends *bends, enum bend which)
+{
+    double *const members[] = {&bends->ridge_tokens, &bends->walk, &bends->spill_tokens};
+    return members[which];
+}
+
+/* Try `n` values from `low` to `high`, in equal ratios. */
+static void search_bend(struct problem *p, enum bend which, double low, double high, unsigned n,
+                        struct trial *best)
+{
+    struct bends bends = best->bends;
+    for (unsigned i = 0; i < n; i++) {
+        struct trial trial;
+        *bend_of(&bends, which) = low * llmsim_exp(llmsim_log(high / low) * i / (n - 1));
+        run_trial(p, &bends, TRIAL_ROUNDS, &trial);
+        if (trial.loss < best->loss * (1 - 1e-6))
+            *best = trial;
+    }
+}
+
+static void search(struct problem *p, struct trial *best)
+{
+    const double low[N_BENDS] = {1, 1, 256};
+    const double high[N_BENDS] = {1e4, 4096, p->most_tokens > 512 ? p->most_tokens : 512};
+    const double ratio[] = {0, 0, 2, 1.15, 1.02}; /* 0: the whole range */
+    const struct bends start = {200, p->fits_bend[BEND_WALK] ? 400 : 0, sqrt(low[2] * high[2])};
+    run_trial(p, &start, TRIAL_ROUNDS, best);
+    for (size_t round = 0; round < sizeof ratio / sizeof *ratio; round++)
+        for (int which = 0; which < N_BENDS; which++) {
+            double at = *bend_of(&best->bends, (enum bend)which);
+            if (!p->fits_bend[which])
+                continue;
+            if (ratio[round] > 0)
+                search_bend(p, (enum bend)which, at / ratio[round], at * ratio[round], 9, best);
+            else
+                search_bend(p, (enum bend)which, low[which], high[which], 14, best);
+        }
+    struct bends bends = best->bends;
+    run_trial(p, &bends, LAST_ROUNDS, best);
+}
+
+/* ---- what the measurements can tell ---- */
+
+/* How many different values of a number there are, up to 64. */
+static size_t count_different(const struct problem *p,
+                              bool (*value)(const struct llmsim_fit_row *row, double *value))
+{
+    double seen[64];
+    size_t n = 0;
+    for (size_t i = 0; i < p->n; i++) {
+        double v;
+        size_t j = 0;
+        if (!value(p->rows[i], &v))
+            continue;
+        while (j < n && seen[j] != v)
+            j++;
+        if (j == n && n < 64)
+            seen[n++] = v;
+    }
+    return n;
+}
+
+static bool prompt_tokens(const struct llmsim_fit_row *row, double *value)
+{
+    *value = (double)row->shape.prefill_tokens;
+    return row->shape.prefill_tokens > 0;
+}
+
+static bool step_prompt_tokens(const struct llmsim_fit_row *row, double *value)
+{
+    return row->phase != LLMSIM_FIT_BATCH && prompt_tokens(row, value);
+}
+
+static bool step_prompts(const struct llmsim_fit_row *row, double *value)
+{
+    *value = row->shape.prefill_seqs;
+    return row->phase != LLMSIM_FIT_BATCH && row->shape.prefill_seqs > 0;
+}
+
+static bool decode_batch(const struct llmsim_fit_row *row, double *value)
+{
+    *value = row->phase == LLMSIM_FIT_BATCH ? row->decode_seqs : row->shape.decode_seqs;
+    return *value > 0 && (row->phase != LLMSIM_FIT_BATCH || row->n_decode_steps > 0);
+}
+
+static bool single_step_batch(const struct llmsim_fit_row *row, double *value)
+{
+    return row->phase == LLMSIM_FIT_DECODE && decode_batch(row, value);
+}
+
+static bool chunk_context(const struct llmsim_fit_row *row, double *value)
+{
+    *value = (double)row->shape.prefill_context_tokens;
+    return *value > 0;
+}
+
+static bool mixed_context(const struct llmsim_fit_row *row, double *value)
+{
+    *value = (double)row->shape.context_tokens;
+    return row->phase == LLMSIM_FIT_MIXED;
+}
+
+/* Some number that is as good as certainly different for different shapes. */
+static bool any_shape(const struct llmsim_fit_row *row, double *value)
+{
+    const struct llmsim_step_shape *s = &row->shape;
+    *value = (double)s->prefill_tokens + 1.1 * s->prefill_seqs + 1e3 * s->decode_seqs +
+             1e-3 * (double)s->context_tokens + 1e-6 * (double)s->prefill_sum_sq +
+             1e6 * (double)row->n_decode_steps + 1e7 * (int)row->phase;
+    return true;
+}
+
+/* The share of a column that those before it, which are in use, do not say. */
+static double share_left(const struct problem *p, size_t column, double *room)
+{
+    double whole = 0, left = 0;
+    for (size_t i = 0; i < p->n; i++)
+        room[i] = p->a[i * N_TERMS + column];
+    for (size_t i = 0; i < p->n; i++)
+        whole += p->base_weights[i] * room[i] * room[i];
+    /* Orthogonal columns are kept in the place of the used ones. */
+    for (size_t j = 0; j < column; j++) {
+        double dot = 0, length = 0;
+        for (size_t i = 0; i < p->n; i++) {
+            dot += p->base_weights[i] * room[i] * p->a[i * N_TERMS + j];
+            length += p->base_weights[i] * p->a[i * N_TERMS + j] * p->a[i * N_TERMS + j];
+        }
+        for (size_t i = 0; i < p->n && length > 0; i++)
+            room[i] -= dot / length * p->a[i * N_TERMS + j];
+    }
+    for (size_t i = 0; i < p->n; i++) {
+        left += p->base_weights[i] * room[i] * room[i];
+        p->a[i * N_TERMS + column] = room[i];
+    }
+    return whole > 0 ? sqrt(left / whole) : 0;
+}
+
+static enum llmsim_status refuse(const struct llmsim_fit_group *g, struct llmsim_error *err,
+                                 const char *what)
+{
+    return llmsim_fail(err, LLMSIM_CATALOGUE, "the profile of %.60s on %.60s, tp %u, %s",
+                       g->key.model, g->key.gpu, g->key.tensor_parallel_size, what);
+}
+
+static enum llmsim_status check_required(const struct llmsim_fit_group *g, const struct problem *p,
+                                         struct llmsim_error *err)
+{
+    if (count_different(p, decode_batch) == 0)
+        return refuse(g, err,
+                      "has no decode steps: expected rows of phase decode, of two batch sizes or "
+                      "more with two contexts or more");
+    if (count_different(p, prompt_tokens) == 0)
+        return refuse(g, err,
+                      "has no prompts: expected rows of phase prefill, of two numbers of tokens or "
+                      "more");
+    if (count_different(p, decode_batch) == 1)
+        return refuse(g, err,
+                      "cannot tell what a sequence costs from what a step costs: expected decode "
+                      "steps of two batch sizes or more");
+    if (count_different(p, prompt_tokens) == 1)
+        return refuse(g, err,
+                      "cannot tell what a prompt token costs from what a step costs: expected "
+                      "prompts of two numbers of tokens or more");
+    return LLMSIM_OK;
+}
+
+/* Which terms the measurements can tell; for the others `left_out` gets the reason. */
+static enum llmsim_status choose_terms(const struct llmsim_fit_group *g, struct problem *p,
+                                       const char *left_out[static N_TERMS], double *room,
+                                       struct llmsim_error *err)
+{
+    enum llmsim_status status = check_required(g, p, err);
+    if (status != LLMSIM_OK)
+        return status;
+    size_t n_lengths = count_different(p, step_prompt_tokens), n_terms = 0;
+    size_t n_shapes = count_different(p, any_shape),
+           n_batches = count_different(p, single_step_batch);
+    p->fits_bend[BEND_WALK] = count_different(p, chunk_context) >= 3;
+    const struct {
+        bool can;
+        const char *why_not;
+    } wants[N_TERMS] = {
+        [TERM_STEP] = {true, NULL},
+        [TERM_TOKEN] = {true, NULL},
+        [TERM_CONTEXT] = {true, NULL},
+        [TERM_SEQ] = {true, NULL},
+        [TERM_WEIGHTS] = {n_lengths >= 4, "prompt steps of fewer than 4 numbers of tokens"},
+        [TERM_ATTENTION] = {n_lengths >= 4, "prompt steps of fewer than 4 numbers of tokens"},
+        [TERM_MIXED_CONTEXT] = {count_different(p, mixed_context) >= 2, "no mixed steps"},
+        [TERM_BATCHED] = {n_batches >= 4, "decode steps of fewer than 4 batch sizes"},
+        [TERM_PROMPT] = {count_different(p, step_prompts) >= 3,
+                         "prompt steps of fewer than 3 numbers of prompts"},
+        [TERM_SPILL] = {n_lengths >= 8, "prompt steps of fewer than 8 numbers of tokens"},
+    };
+    for (size_t j = 0; j < N_TERMS; j++)
+        p->uses[j] = true;
+    const struct bends bends = {200, p->fits_bend[BEND_WALK] ? 400 : 0, p->most_tokens / 2};
+    fill_matrix(p, &bends);
+    for (size_t j = 0; j < N_TERMS; j++) {
+        left_out[j] = NULL;
+        if (!wants[j].can)
+            left_out[j] = wants[j].why_not;
+        else if (j >= N_REQUIRED_TERMS && n_shapes < 2 * (n_terms + 2))
+            left_out[j] = "too few different measurements";
+        else if (share_left(p, j, room) < SPANNED_SHARE)
+            left_out[j] = "the profile cannot tell it from the others";
+        p->uses[j] = left_out[j] == NULL;
+        for (size_t i = 0; i < p->n && !p->uses[j]; i++)
+            p->a[i * N_TERMS + j] = 0;
+        n_terms += p->uses[j];
+    }
+    if (!p->uses[TERM_TOKEN] || n_shapes < N_REQUIRED_TERMS)
+        return refuse(g, err,
+                      "cannot tell what a token costs from what a step costs: expected prompts and "
+                      "batches of more sizes");
+    if (!p->uses[TERM_CONTEXT])
+        return refuse(g, err,
+                      "cannot tell what reading the KV cache costs: expected decode steps of the "
+                      "same batch sizes with different contexts");
+    p->fits_bend[BEND_RIDGE] = p->uses[TERM_WEIGHTS];
+    p->fits_bend[BEND_WALK] = p->fits_bend[BEND_WALK] && p->uses[TERM_ATTENTION];
+    p->fits_bend[BEND_SPILL] = p->uses[TERM_SPILL];
+    return LLMSIM_OK;
+}
+
+/* ---- setting up ---- */
+
+static void problem_fini(struct problem *p)
+{
+    free(p->rows);
+    free(p->base_weights);
+    free(p->weights);
+    free(p->a);
+    free(p->ones);
+}
+
+/* To be ended by fini, also on failure. */
+static enum llmsim_status problem_init(struct problem *p, size_t n, struct llmsim_error *err)
+{
+    *p = (struct problem){
+        .rows = malloc((n + 1) * sizeof *p->rows),
+        .base_weights = malloc((n + 1) * sizeof *p->base_weights),
+        .weights = malloc((n + 1) * sizeof *p->weights),
+        .a = malloc((n + 1) * N_TERMS * sizeof *p->a),
+        .ones = malloc((n + 1) * sizeof *p->ones),
+    };
+    if (p->rows != NULL && p->base_weights != NULL && p->weights != NULL && p->a != NULL &&
+        p->ones != NULL)
+        return LLMSIM_OK;
+    return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
+}
+
+/* All rows but those of a fold (N_FOLDS: all). */
+static void take_rows(struct problem *p, const struct llmsim_fit_group *g, const uint8_t *folds,
+                      unsigned without)
+{
+    size_t counts[LLMSIM_FIT_N_PHASES] = {0};
+    p->n = 0;
+    p->most_tokens = 1;
+    for (size_t i = 0; i < g->n_rows; i++) {
+        const struct llmsim_fit_row *row = &g->rows[i];
+        if (folds[i] == without)
+            continue;
+        counts[row->phase]++;
+        if ((double)row->shape.prefill_tokens > p->most_tokens)
+            p->most_tokens = (double)row->shape.prefill_tokens;
+        p->ones[p->n] = 1;
+        p->rows[p->n++] = row;
+    }
+    for (size_t i = 0; i < p->n; i++)
+        p->base_weights[i] = 1 / (double)counts[p->rows[i]->phase];
+}
+
+/* Six digits, which is more than the measurements have: the last ones of a double would depend on
+ * the version of GSL. */
+static double round_digits(double value)
+{
+    char text[32];
+    (void)snprintf(text, sizeof text, "%.5e", value);
+    return strtod(text, NULL);
+}
+
+static struct llmsim_fitted make_coefficients(const struct trial *t)
+{
+    const double *x = t->x;
+    struct llmsim_fitted f = {
+        .step_s = x[TERM_STEP],
+        .batched_s = x[TERM_BATCHED],
+        .seq_s = x[TERM_SEQ],
+        .prompt_s = x[TERM_PROMPT],
+        .token_s = x[TERM_TOKEN],
+        .weights_s = x[TERM_WEIGHTS],
+        .ridge_tokens = x[TERM_WEIGHTS] > 0 ? t->bends.ridge_tokens : 1,
+        .spill_s = x[TERM_SPILL],
+        .spill_tokens = x[TERM_SPILL] > 0 ? t->bends.spill_tokens : 1,
+        .attention_s = x[TERM_ATTENTION],
+        .walk_s = x[TERM_ATTENTION] * t->bends.walk,
+        .context_s = x[TERM_CONTEXT],
+        .mixed_context_s = x[TERM_MIXED_CONTEXT],
+    };
+    double *members = (double *)&f;
+    for (size_t i = 0; i < LLMSIM_FIT_N_COEFFICIENTS; i++)
+        members[i] = round_digits(members[i]);
+    return f;
+}
+
+/* The last fit once more on the columns that it uses, by GSL: the search works with normal
+ * equations, which lose half of the digits. */
+static enum llmsim_status polish(struct problem *p, struct trial *t, struct llmsim_error *err)
+{
+    size_t terms[N_TERMS], k = 0;
+    struct llmsim_linear_fit fit = {.chi_squared = 0};
+    for (size_t j = 0; j < N_TERMS; j++)
+        if (t->x[j] > 0)
+            terms[k++] = j;
+    double *columns = malloc(p->n * k * sizeof *columns + 1);
+    if (columns == NULL)
+        return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
+    for (size_t i = 0; i < p->n; i++)
+        for (size_t j = 0; j < k; j++)
+            columns[i * k + j] = p->a[i * N_TERMS + terms[j]];
+    enum llmsim_status status = LLMSIM_OK;
+    if (k > 0 && p->n >= k)
+        status = llmsim_linear_fit(columns, p->ones, p->weights, p->n, k, &fit, err);
+    for (size_t j = 0; j < k && status == LLMSIM_OK && p->n >= k; j++)
+        if (fit.x[j] > 0)
+            t->x[terms[j]] = fit.x[j];
+    free(columns);
+    return status;
+}
+
+/* ---- predictions and their errors ---- */
+
+double llmsim_fit_predict(const struct llmsim_fitted *fitted, const struct llmsim_fit_row *row)
+{
+    double t = llmsim_cost_fitted_step_s(fitted, &row->shape);
+    if (row->n_decode_steps > 0) {
+        const struct llmsim_step_shape decode = {.decode_seqs = row->decode_seqs};
+        t += (double)row->n_decode_steps * llmsim_cost_fitted_step_s(fitted, &decode) +
+             fitted->context_s * (double)row->context_tokens;
+    }
+    return t;
+}
+
+/* ---- confidence ---- */
+
+/* The median of |error| over the rows of a phase, as the standard deviation of a normal one. */
+static double scatter(const struct problem *p, const struct llmsim_fitted *f,
+                      enum llmsim_fit_phase phase, double *room)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < p->n; i++)
+        if (p->rows[i]->phase == phase)
+            room[n++] = fabs(llmsim_fit_predict(f, p->rows[i]) / p->rows[i]->latency_s - 1);
+    if (n == 0)
+        return 0;
+    llmsim_fit_sort(room, n);
+    return room[n / 2] / 0.67449;
+}
+
+/* Linearised: errors of least absolute deviations scatter by √(π/2) of what least squares would,
+ * with each phase's scatter its own. */
+static enum llmsim_status set_confidence(const struct llmsim_fit_group *g, const struct problem *p,
+                                         struct llmsim_fit_report *report, double *room,
+                                         struct llmsim_error *err)
+{
+    const double pi_half = 1.5707963267948966;
+    struct llmsim_fitted f = report->fit.coefficients;
+    double *members = (double *)&f;
+    size_t free_ones[LLMSIM_FIT_N_COEFFICIENTS], k = 0;
+    for (size_t j = 0; j < LLMSIM_FIT_N_COEFFICIENTS; j++)
+        if (members[j] > 0 && report->coefficients[j].left_out == NULL)
+            free_ones[k++] = j;
+    double *jacobian = malloc(p->n * k * sizeof *jacobian + 1);
+    struct llmsim_condition condition;
+    if (jacobian == NULL)
+        return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
+    double sigma[LLMSIM_FIT_N_PHASES];
+    for (int i = 0; i < LLMSIM_FIT_N_PHASES; i++)
+        sigma[i] = scatter(p, &f, (enum llmsim_fit_phase)i, room);
+    for (size_t j = 0; j < k; j++) {
+        double *m = &members[free_ones[j]], value = *m, h = 1e-4 * value;
+        for (size_t i = 0; i < p->n; i++) {
+            *m = value + h;
+            double up = llmsim_fit_predict(&f, p->rows[i]);
+            *m = value - h;
+            double down = llmsim_fit_predict(&f, p->rows[i]);
+            jacobian[i * k + j] =
+                sqrt(p->base_weights[i]) * (up - down) / (2 * h) / p->rows[i]->latency_s;
+        }
+        *m = value;
+    }
+    enum llmsim_status status = llmsim_linear_condition(jacobian, p->n, k, &condition, err);
+    if (status == LLMSIM_OK && !(condition.number < MAX_CONDITION)) {
+        char text[160];
+        (void)snprintf(text, sizeof text,
+                       "cannot tell %s from %s (condition number %.1e): expected more different "
+                       "steps",
+                       report->coefficients[free_ones[condition.weakest[0]]].name,
+                       report->coefficients[free_ones[condition.weakest[1]]].name,
+                       condition.number);
+        status = refuse(g, err, text);
+    }
+    double quantile = p->n > k ? gsl_cdf_tdist_Pinv(0.975, (double)(p->n - k)) : 0;
+    for (size_t j = 0; j < k && status == LLMSIM_OK; j++) {
+        /* (JᵀJ)⁻¹ Jᵀ Σ J (JᵀJ)⁻¹, of which the j-th on the diagonal is a sum over the rows. */
+        double variance = 0;
+        for (size_t i = 0; i < p->n; i++) {
+            double sum = 0;
+            for (size_t m = 0; m < k; m++)
+                sum += condition.inverse[j * k + m] * jacobian[i * k + m];
+            double s = sigma[p->rows[i]->phase];
+            variance += p->base_weights[i] * s * s * sum * sum;
+        }
+        double half = quantile * sqrt(pi_half * variance);
+        struct llmsim_fit_coefficient *c = &report->coefficients[free_ones[j]];
+        c->low = c->value > half ? c->value - half : 0;
+        c->high = c->value + half;
+    }
+    report->fit.diagnostics.condition_number = condition.number;
+    free(jacobian);
+    return status;
+}
+
+/* ---- the whole ---- */
+
+/* Each fifth of the rows, in an order that is shuffled but always the same. */
+static enum llmsim_status assign_folds(uint8_t *folds, size_t n, struct llmsim_error *err)
+{
+    struct llmsim_random random;
+    if (!llmsim_random_init(&random, 5, 0))
+        return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
+    for (size_t i = 0; i < n; i++)
+        folds[i] = (uint8_t)(i % N_FOLDS);
+    for (size_t i = n; i > 1; i--) {
+        size_t j = (size_t)llmsim_random_below(&random, i);
+        uint8_t swapped = folds[i - 1];
+        folds[i - 1] = folds[j];
+        folds[j] = swapped;
+    }
+    llmsim_random_fini(&random);
+    return LLMSIM_OK;
+}
+
+static void name_coefficients(struct llmsim_fit_report *report,
+                              const char *const left_out[static N_TERMS], const struct problem *p)
+{
+    static const char *const names[] = {
+#define X(name) #name,
+        LLMSIM_FITTED_LIST(X)
+#undef X
+    };
+    const double *members = (const double *)&report->fit.coefficients;
+    for (size_t i = 0; i < LLMSIM_FIT_N_COEFFICIENTS; i++) {
+        struct llmsim_fit_coefficient *c = &report->coefficients[i];
+        *c = (struct llmsim_fit_coefficient){.name = names[i], .value = members[i]};
+        for (size_t j = 0; j < N_TERMS; j++)
+            if (strcmp(term_names[j], c->name) == 0)
+                c->left_out = left_out[j];
+        if (strcmp(c->name, "ridge_tokens") == 0 && report->fit.coefficients.weights_s <= 0)
+            c->left_out = "weights_s is 0";
+        if (strcmp(c->name, "spill_tokens") == 0 && report->fit.coefficients.spill_s <= 0)
+            c->left_out = "spill_s is 0";
+        if (strcmp(c->name, "walk_s") == 0 && !p->fits_bend[BEND_WALK])
+            c->left_out = "no chunks with prompt tokens before them";
+    }
+}
+
+static enum llmsim_status fit_without(struct problem *p, const struct llmsim_fit_group *g,
+                                      const uint8_t *folds, unsigned without, struct trial *t,
+                                      struct llmsim_error *err)
+{
+    take_rows(p, g, folds, without);
+    search(p, t);
+    return polish(p, t, err);
+}
+
+/* Each fold predicted by the others. */
+static enum llmsim_status hold_out(struct problem *p, const struct llmsim_fit_group *g,
+                                   const uint8_t *folds, double *predicted,
+                                   struct llmsim_error *err)
+{
+    enum llmsim_status status = LLMSIM_OK;
+    for (unsigned k = 0; k < N_FOLDS && status == LLMSIM_OK; k++) {
+        struct trial t;
+        status = fit_without(p, g, folds, k, &t, err);
+        struct llmsim_fitted f = make_coefficients(&t);
+        for (size_t i = 0; i < g->n_rows; i++)
+            if (folds[i] == k)
+                predicted[i] = llmsim_fit_predict(&f, &g->rows[i]);
+    }
+    return status;
+}
+
+enum llmsim_status llmsim_fit_group_run(const struct llmsim_fit_group *group,
+                                        const struct llmsim_fit_sizes *sizes,
+                                        struct llmsim_fit_report *report, struct llmsim_error *err)
+{
+    const char *left_out[N_TERMS];
+    size_t n = group->n_rows;
+    struct problem p = {.n = 0};
+    struct trial best;
+    uint8_t *folds = malloc(n + 1);
+    double *room = malloc((n + 1) * sizeof *room), *held_out = malloc((n + 1) * sizeof *held_out);
+    *report = (struct llmsim_fit_report){.predicted_s = malloc((n + 1) * sizeof(double))};
+    enum llmsim_status status = LLMSIM_OK;
+    if (folds == NULL || room == NULL || held_out == NULL || report->predicted_s == NULL)
+        status = llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
+    if (status == LLMSIM_OK)
+        status = problem_init(&p, n, err);
+    if (status == LLMSIM_OK)
+        status = assign_folds(folds, n, err);
+    if (status == LLMSIM_OK) {
+        take_rows(&p, group, folds, N_FOLDS);
+        status = choose_terms(group, &p, left_out, room, err);
+    }
+    if (status == LLMSIM_OK)
+        status = fit_without(&p, group, folds, N_FOLDS, &best, err);
+    if (status == LLMSIM_OK) {
+        report->fit.has_coefficients = true;
+        report->fit.coefficients = make_coefficients(&best);
+        name_coefficients(report, left_out, &p);
+        status = set_confidence(group, &p, report, room, err);
+    }
+    if (status == LLMSIM_OK)
+        status = hold_out(&p, group, folds, held_out, err);
+    if (status == LLMSIM_OK) {
+        for (size_t i = 0; i < n; i++)
+            report->predicted_s[i] = llmsim_fit_predict(&report->fit.coefficients, &group->rows[i]);
+        llmsim_fit_set_errors(group, report->predicted_s, room, report->richer.fitted);
+        llmsim_fit_set_errors(group, held_out, room, report->richer.held_out);
+        llmsim_fit_set_diagnostics(group, report);
+        llmsim_fit_two_number(group, sizes, folds, N_FOLDS, held_out, room, report);
+    }
+    free(held_out);
+    free(room);
+    free(folds);
+    problem_fini(&p);
+    if (status != LLMSIM_OK)
+        llmsim_fit_report_fini(report);
+    return status;
+}
+
+void llmsim_fit_report_fini(struct llmsim_fit_report *report)
+{
+    free(report->predicted_s);
+    report->predicted_s = NULL;
+}
