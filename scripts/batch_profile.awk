@@ -50,7 +50,7 @@ $at["engine"] !~ /vLLM|TensorRT/ || $at["gpu"] !~ /^Nvidia/ || $at["suspect"] !=
     tp = $at["tp"]; n = $at["in_out_tokens"]; b = $at["batch_size"]
     gpu = $at["gpu"] " x" tp " " $at["engine"]
     memory = $at["gpu"] ~ /A100/ ? 40e9 : 80e9
-    blocks = int((0.9 * memory * tp - 1e9 * tp - weights[name]) / (16 * kv[name]))
+    blocks = int((0.9 * memory * tp - weights[name]) / (16 * kv[name]))
     fits = b * int((2 * n + 15) / 16) <= blocks
     steps = n - 1
     if (want == "fit" && $at["split"] == "fit" && fits)

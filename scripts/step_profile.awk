@@ -5,8 +5,13 @@ BEGIN {
     FS = ","
     print "model,gpu,tp,phase,batch_size,new_tokens,context_tokens,sum_sq_tokens,latency_s,repeat,source"
 }
+function full_name(model) {
+    if (model ~ /^Llama-3/)
+        return "meta-llama/" model
+    return "meta-llama/Llama-2-70b-hf" # also "llama2-70b" and "Llama-2-70b-hf"
+}
 function row(phase, batch, tokens, context, sum_sq, ms, repeat) {
-    printf "%s,%s,%d,%s,%d,%.0f,%.0f,%.0f,%.9f,%d,%s\n", $at["model"], $at["gpu"], $at["tp"], phase,
+    printf "%s,%s,%d,%s,%d,%.0f,%.0f,%.0f,%.9f,%d,%s\n", full_name($at["model"]), $at["gpu"], $at["tp"], phase,
         batch, tokens, context, sum_sq, ms / 1000, repeat, name
 }
 FNR == 1 {

@@ -369,7 +369,7 @@ static const struct malformed {
      "./ptps.json:1:20: step_s takes 2000 s: expected 0 to 1000 s"},
     {GPUS, MODELS,
      "{\"m\": {\"G\": {\"2\": {\"coefficients\": " FITTED("1", "5") ", \"range\": {}}}}}",
-     "./ptps.json:1:243: \"range\": key \"min_prefill_tokens\" is missing"},
+     "./ptps.json:1:258: \"range\": key \"min_prefill_tokens\" is missing"},
     {GPUS, MODELS, "{\"m\": {\"G\": {\"2\": {\"ptps\": 1, \"profile_sha256\": \"abc\"}}}}",
      "./ptps.json:1:14: \"profile_sha256\": expected 64 digits of 0 to 9 and a to f"},
     {GPUS, MODELS, "{\"m\": {\"G\": 1, \"G\": 2}}",
