@@ -14,33 +14,34 @@ options=(--trace "$source/traces/azure_code_like.csv" --limit 500 --engine step
     --max-num-seqs "$(seq -s "," 2 2 80)" --jobs 2)
 n_points=120
 
+begin=$(date +%s%N)
 "$program" sweep "${options[@]}" --output "$scratch/whole" >/dev/null
+whole_ms=$((($(date +%s%N) - begin) / 1000000))
 
 n_killed=0 n_ended=0 before=0
 for ((i = 0; i < kills; i++)); do
     "$program" sweep "${options[@]}" --output "$scratch/killed" >/dev/null 2>&1 &
     pid=$!
-    sleep "0.0$((RANDOM % 90 + 10))"
+    ms=$((RANDOM % (whole_ms / 3 + 1) + 5))
+    sleep "$((ms / 1000)).$(printf %03d $((ms % 1000)))"
     if kill -9 $pid 2>/dev/null; then
         n_killed=$((n_killed + 1))
     fi
     wait $pid 2>/dev/null || true
-    # What was finished stays finished, in whole lines but for the last.
-    now=$(grep -c . "$scratch/killed/journal" 2>/dev/null || true)
-    if [ "${now:-0}" -lt "$before" ]; then
+    # What was finished stays finished, in whole lines.
+    now=0
+    [ ! -e "$scratch/killed/journal" ] || now=$(wc -l <"$scratch/killed/journal")
+    if [ "$now" -lt "$before" ]; then
         echo "kill $i: $before lines were in the journal, now there are $now" && exit 1
     fi
-    before=${now:-0}
+    before=$now
     if [ -e "$scratch/killed/sweep.csv" ]; then # it has ended: begin another
         cmp "$scratch/whole/sweep.csv" "$scratch/killed/sweep.csv"
         n_ended=$((n_ended + 1)) before=0
         rm -r "$scratch/killed"
     elif [ $((i % 4)) = 3 ]; then # as a crash of the machine would leave the end of the file
         printf '7 0 0123' >>"$scratch/killed/journal"
-        before=$((before + 1))
     fi
-    # A line that is torn is cut off the next time.
-    [ $((i % 4)) != 3 ] || before=$((before > 0 ? before - 1 : 0))
 done
 "$program" sweep "${options[@]}" --output "$scratch/killed" >/dev/null 2>&1
 cmp "$scratch/whole/sweep.csv" "$scratch/killed/sweep.csv"

@@ -26,7 +26,7 @@ static enum llmsim_status bracket(const struct run *run)
 {
     const struct llmsim_search *s = run->search;
     struct llmsim_search_result *r = run->result;
-    bool good;
+    bool good = false;
     enum llmsim_status status = ask(run, s->start, &good);
     bool up = good != s->larger_is_good;
     for (uint64_t value = s->start; status == LLMSIM_OK;) {
@@ -51,7 +51,7 @@ static enum llmsim_status bisect(const struct run *run)
     struct llmsim_search_result *r = run->result;
     enum llmsim_status status = LLMSIM_OK;
     while (status == LLMSIM_OK && !is_close(run->search, r->good, r->bad)) {
-        bool good;
+        bool good = false;
         uint64_t middle = (r->good + r->bad) / 2;
         status = ask(run, middle, &good);
         if (status == LLMSIM_OK)
@@ -70,7 +70,7 @@ static enum llmsim_status check_side(const struct run *run, uint64_t from, bool 
     uint64_t last = from;
     enum llmsim_status status = LLMSIM_OK;
     for (size_t i = 0; i < sizeof percent / sizeof *percent && status == LLMSIM_OK; i++) {
-        bool good;
+        bool good = false;
         double away = (double)percent[i] / 100;
         uint64_t value = (uint64_t)(up ? (double)from * away : (double)from / away);
         if (value == last || value < s->min || value > s->max)
