@@ -28,20 +28,28 @@ static uint32_t checksum(uint64_t point, unsigned status, const char *row, size_
     return (uint32_t)crc32(crc, (const unsigned char *)row, (uInt)length);
 }
 
+/* A number and the blank behind it; false: it is none. */
+static bool read_number(const char **p, int base, uint64_t *value)
+{
+    char *end;
+    errno = 0;
+    *value = strtoull(*p, &end, base);
+    bool good = errno == 0 && end != *p && *end == ' ';
+    *p = good ? end + 1 : *p;
+    return good;
+}
+
 /* One line, its '\n' replaced by NUL. Points that failed for want of memory or of a disk are not
  * kept: another time they may do well. */
 static bool read_line(struct llmsim_journal *j, const char *line, size_t length, uint64_t end)
 {
-    uint64_t point;
-    unsigned status;
-    uint32_t crc;
-    int n_prefix = 0;
-    if (sscanf(line, "%" SCNu64 " %u %" SCNx32 " %n", &point, &status, &crc, &n_prefix) != 3 ||
-        n_prefix == 0 || point >= j->n_points || status > UINT8_MAX)
+    uint64_t point, status, crc;
+    const char *row = line;
+    if (!read_number(&row, 10, &point) || !read_number(&row, 10, &status) ||
+        !read_number(&row, 16, &crc) || point >= j->n_points || status > UINT8_MAX)
         return false;
-    const char *row = line + n_prefix;
-    size_t row_length = length - (size_t)n_prefix;
-    if (checksum(point, status, row, row_length) != crc)
+    size_t row_length = length - (size_t)(row - line);
+    if (checksum(point, (unsigned)status, row, row_length) != crc)
         return false;
     j->ends[point] = status == LLMSIM_RUN_FAILED || status == LLMSIM_IO ? 0 : end;
     j->lengths[point] = (uint32_t)row_length;

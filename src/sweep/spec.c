@@ -307,7 +307,7 @@ static enum llmsim_status add_list(const struct spec *spec, const cJSON *list)
                                 "\"list\": expected an array of objects");
     enum llmsim_status status = list_columns(spec, &c, list);
     size_t n_rows = (size_t)cJSON_GetArraySize(list);
-    if (status == LLMSIM_OK) {
+    if (status == LLMSIM_OK && c.n_columns > 0) { /* as it is, with a member or more */
         c.values = calloc(n_rows * c.n_columns, sizeof *c.values);
         c.n_rows = n_rows;
         if (c.values == NULL)
@@ -315,7 +315,7 @@ static enum llmsim_status add_list(const struct spec *spec, const cJSON *list)
     }
     cJSON_ArrayForEach(object, list)
     {
-        if (status == LLMSIM_OK)
+        if (status == LLMSIM_OK && c.values != NULL)
             status = read_list_row(spec, &c, row++, object);
     }
     if (status == LLMSIM_OK)
