@@ -910,14 +910,14 @@ uint64_t llmsim_replica_oldest_decode_step(const struct replica *r)
     return oldest;
 }
 
-/* What a request has done that is in no running set. */
-static void put_unfinished(struct run *run, const struct llmsim_request *request,
-                           struct history *history, const struct prefill *prefill, uint32_t replica,
-                           llmsim_time now)
+/* A request that is in no running set is unfinished, with the history that it has, if any. */
+static struct llmsim_result *put_unfinished(struct run *run, const struct llmsim_request *request,
+                                            struct history *history, uint32_t replica,
+                                            llmsim_time now)
 {
     struct ended *ended = llmsim_run_put_ended(run);
     if (ended == NULL)
-        return;
+        return NULL;
     *ended = (struct ended){.result = {.request = *request,
                                        .outcome = LLMSIM_OUTCOME_UNFINISHED,
                                        .replica = replica,
@@ -925,11 +925,8 @@ static void put_unfinished(struct run *run, const struct llmsim_request *request
                                        .end_ns = llmsim_time_to_ns(now)},
                             .kept = history};
     struct llmsim_result *result = &ended->result;
-    if (history == NULL) {
-        result->scheduled_ns = prefill->scheduled_ns;
-        result->cached_tokens = prefill->cached_tokens;
-        return;
-    }
+    if (history == NULL)
+        return result;
     result->cached_tokens = history->cached_tokens;
     result->scheduled_ns = history->scheduled_ns;
     result->prefill_replica = history->prefill_replica;
@@ -942,12 +939,22 @@ static void put_unfinished(struct run *run, const struct llmsim_request *request
         result->first_token_ns = history->segments[0].start_ns;
         result->last_token_ns = llmsim_time_to_ns(history->last_token);
     }
+    return result;
+}
+
+static void put_prefill_unfinished(struct replica *r, const struct prefill *p, llmsim_time now)
+{
+    struct llmsim_result *result = put_unfinished(r->run, &p->request, p->resumed, r->index, now);
+    if (result == NULL || p->resumed != NULL)
+        return;
+    result->scheduled_ns = p->scheduled_ns;
+    result->cached_tokens = p->cached_tokens;
 }
 
 static void put_away_unfinished(struct run *run, const struct away *away, size_t n, llmsim_time now)
 {
     for (size_t i = 0; i < n; i++)
-        put_unfinished(run, &away[i].request, away[i].history, NULL, away[i].to, now);
+        (void)put_unfinished(run, &away[i].request, away[i].history, away[i].to, now);
 }
 
 void llmsim_away_put_unfinished(struct away_queue *queue, struct run *run, llmsim_time now)
@@ -968,8 +975,7 @@ void llmsim_replica_put_unfinished(struct replica *r, llmsim_time now)
         slot->is_running = false;
     }
     for (uint32_t i = 0; i < b->n_prefills; i++)
-        put_unfinished(r->run, &b->prefills[i].request, b->prefills[i].resumed, &b->prefills[i],
-                       r->index, now);
+        put_prefill_unfinished(r, &b->prefills[i], now);
     put_away_unfinished(r->run, r->preempted, r->n_preempted, now);
     put_away_unfinished(r->run, r->joining, r->n_joining, now);
     llmsim_away_put_unfinished(&r->incoming, r->run, now);

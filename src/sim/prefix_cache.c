@@ -57,16 +57,6 @@ static struct prefix_unit *insert(struct prefix_cache *cache, uint64_t id)
     return unit;
 }
 
-static void forget(struct prefix_cache *cache, struct prefix_unit *unit)
-{
-    struct prefix_unit **link = bucket_of(cache, unit->id);
-    while (*link != unit)
-        link = &(*link)->next;
-    *link = unit->next;
-    cache->n_units--;
-    free(unit);
-}
-
 static void put_newest(struct prefix_cache *cache, struct prefix_unit *unit)
 {
     unit->older = cache->newest;
@@ -81,6 +71,19 @@ static void take_out(struct prefix_cache *cache, const struct prefix_unit *unit)
     *(unit->older != NULL ? &unit->older->newer : &cache->oldest) = unit->newer;
     *(unit->newer != NULL ? &unit->newer->older : &cache->newest) = unit->older;
     cache->n_unheld -= unit->n_blocks;
+}
+
+static void forget_oldest(struct prefix_cache *cache)
+{
+    struct prefix_unit *unit = cache->oldest;
+    struct prefix_unit **link = bucket_of(cache, unit->id);
+    while (*link != unit)
+        link = &(*link)->next;
+    *link = unit->next;
+    cache->oldest = unit->newer;
+    *(unit->newer != NULL ? &unit->newer->older : &cache->newest) = NULL;
+    cache->n_units--;
+    free(unit);
 }
 
 static uint32_t blocks_in_unit(const struct prefix_cache *cache, const struct llmsim_prefix *prefix)
@@ -184,9 +187,8 @@ void llmsim_prefix_evict(struct prefix_cache *cache, uint64_t n_free)
         unit->n_blocks -= n;
         cache->n_unheld -= n;
         if (unit->n_blocks > 0)
-            continue;
-        take_out(cache, unit);
-        forget(cache, unit);
+            return;
+        forget_oldest(cache);
     }
 }
 
