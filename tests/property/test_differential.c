@@ -4,37 +4,10 @@
 
 #include "support/files.h"
 #include "support/random_case.h"
+#include "support/replay_files.h"
 
 static const char *const files[] = {"tokens.csv", "requests.csv", "steps.csv", "summary.json"};
 #define N_FILES (sizeof files / sizeof *files)
-
-static const struct llmsim_model model = {.name = "tests/model",
-                                          .num_hidden_layers = 1,
-                                          .num_heads = 1,
-                                          .model_size_GB = 1,
-                                          .kvc_size_KB = 1};
-static const struct llmsim_gpu gpu = {
-    .name = "tests gpu", .memory_cap_GB = 1, .memory_bw_GBps = 1, .memory_bw_util_percent = 100};
-
-static void replay_into(const char *dir, const char *engine, struct llmsim_replay_config config,
-                        const struct llmsim_source *source)
-{
-    struct llmsim_error err;
-    config.engine = engine;
-    struct llmsim_run_description description = {
-        .config = &config, .model = &model, .gpu = &gpu, .trace_name = "memory"};
-    struct llmsim_results_options options = {
-        .dir = dir, .requests = true, .tokens = true, .steps = true};
-    struct llmsim_results *results;
-    cr_assert_eq(llmsim_results_open(&options, &description, &results, &err), LLMSIM_OK, "%s",
-                 err.message);
-    size_t n_sinks;
-    const struct llmsim_sink *sinks = llmsim_results_sinks(results, &n_sinks);
-    cr_assert_eq(llmsim_replay(&config, source, sinks, n_sinks, &err), LLMSIM_OK, "%s",
-                 err.message);
-    cr_assert_eq(llmsim_results_commit(results, &err), LLMSIM_OK, "%s", err.message);
-    llmsim_results_close(results);
-}
 
 static void expect_same(const char *step_dir, const char *fast_dir, const char *what)
 {
