@@ -84,7 +84,9 @@ Test(differential, long_outputs)
     remove_dir(fast_dir);
 }
 
-static void compare_trace(const char *name, const char *rate, const char *policy, uint64_t n_blocks)
+/* Llama-2-13b on an RTX A6000, and whatever else the settings say. */
+static void compare_trace_with(const char *name, const char *rate, uint64_t limit,
+                               struct llmsim_replay_config config)
 {
     char path[512];
     (void)snprintf(path, sizeof path, "%s/traces/%s", LLMSIM_TEST_SHARED_DIR, name);
@@ -92,12 +94,6 @@ static void compare_trace(const char *name, const char *rate, const char *policy
         cr_skip_test("skipped: %s is not there", path);
     char *dirs[2] = {scratch_dir(), scratch_dir()};
     const char *const engines[] = {"step", "fast"};
-    struct llmsim_replay_config config = {.policy = policy,
-                                          .max_num_seqs = 256,
-                                          .max_num_batched_tokens = 8192,
-                                          .num_gpu_blocks = n_blocks,
-                                          .block_size = 16,
-                                          .kv_watermark_blocks = n_blocks / 100};
     const struct llmsim_model llama = {.name = "llama",
                                        .num_hidden_layers = 40,
                                        .num_heads = 40,
@@ -105,10 +101,18 @@ static void compare_trace(const char *name, const char *rate, const char *policy
                                        .kvc_size_KB = 800};
     const struct llmsim_gpu a6000 = {
         .name = "a6000", .memory_cap_GB = 48, .memory_bw_GBps = 768, .memory_bw_util_percent = 60};
+    config.max_num_seqs = 256;
+    config.max_num_batched_tokens = 8192;
+    config.block_size = 16;
+    config.kv_watermark_blocks = config.num_gpu_blocks / 100;
+    config.kv_bytes_per_token = llama.kvc_size_KB * 1024;
+    config.swap_bytes_per_s = config.link_bytes_per_s = 25e9;
+    config.link_latency_s = 10e-6;
     cr_assert_eq(llmsim_cost_init_ptps(&config.cost, &llama, &a6000, 4164.15309163167, NULL),
                  LLMSIM_OK);
     for (size_t i = 0; i < 2; i++) {
-        struct llmsim_trace_options options = {0};
+        struct llmsim_trace_options options = {.limit = limit,
+                                               .with_prefixes = config.enable_prefix_caching};
         struct llmsim_trace *trace;
         struct llmsim_error err;
         cr_assert_eq(llmsim_ratio_parse(rate, &options.rate_scale, &err), LLMSIM_OK);
@@ -120,6 +124,13 @@ static void compare_trace(const char *name, const char *rate, const char *policy
     expect_same(dirs[0], dirs[1], name);
     remove_dir(dirs[0]);
     remove_dir(dirs[1]);
+}
+
+static void compare_trace(const char *name, const char *rate, const char *policy, uint64_t n_blocks)
+{
+    compare_trace_with(
+        name, rate, 0,
+        (struct llmsim_replay_config){.policy = policy, .num_gpu_blocks = n_blocks});
 }
 
 /* Whole traces, every policy, with short queues and in overload. */
@@ -154,6 +165,73 @@ Test(differential, azure_code_paged)
 {
     compare_trace("AzureLLMInferenceTrace_code.csv", "1", "static", 1235);
     compare_trace("AzureLLMInferenceTrace_code.csv", "0.3", "mixed", 500);
+}
+
+/* Four replicas under a router, each with an RTX A6000's blocks, loaded so that some preempt. */
+static void compare_router(const char *router, const char *policy)
+{
+    compare_trace_with("AzureLLMInferenceTrace_conv.csv", "0.3", 0,
+                       (struct llmsim_replay_config){.policy = policy,
+                                                     .num_gpu_blocks = 1235,
+                                                     .n_replicas = 4,
+                                                     .router = router,
+                                                     .seed = 1});
+}
+Test(differential, azure_conv_round_robin)
+{
+    compare_router("round-robin", "continuous");
+}
+Test(differential, azure_conv_random)
+{
+    compare_router("random", "mixed");
+}
+Test(differential, azure_conv_least_outstanding)
+{
+    compare_router("least-outstanding", "continuous");
+}
+Test(differential, azure_conv_least_kv)
+{
+    compare_router("least-kv", "mixed");
+}
+
+/* One replica for the prompts and three for the rest. */
+Test(differential, azure_conv_disaggregated)
+{
+    compare_trace_with("AzureLLMInferenceTrace_conv.csv", "0.3", 0,
+                       (struct llmsim_replay_config){.num_gpu_blocks = 1235,
+                                                     .prefill_replicas = 1,
+                                                     .decode_replicas = 3,
+                                                     .router = "least-kv"});
+}
+
+Test(differential, azure_conv_swap)
+{
+    compare_trace_with(
+        "AzureLLMInferenceTrace_conv.csv", "0.1", 0,
+        (struct llmsim_replay_config){.num_gpu_blocks = 1235, .preemption = "swap"});
+    compare_trace_with("AzureLLMInferenceTrace_conv.csv", "0.3", 0,
+                       (struct llmsim_replay_config){.policy = "mixed",
+                                                     .num_gpu_blocks = 800,
+                                                     .preemption = "swap",
+                                                     .n_replicas = 4});
+}
+
+/* Prompts of 12,000 tokens, of which a third is there. Blocks for some ten of them, so that what
+ * nobody holds is evicted all the time. */
+Test(differential, mooncake_prefix_caching)
+{
+    compare_trace_with("mooncake_conversation.jsonl", "0.1", 1500,
+                       (struct llmsim_replay_config){
+                           .num_gpu_blocks = 10000, .enable_prefix_caching = true});
+}
+Test(differential, mooncake_prefix_affinity)
+{
+    compare_trace_with("mooncake_conversation.jsonl", "0.3", 1500,
+                       (struct llmsim_replay_config){.policy = "mixed",
+                                                     .num_gpu_blocks = 10000,
+                                                     .enable_prefix_caching = true,
+                                                     .n_replicas = 3,
+                                                     .router = "prefix-affinity"});
 }
 
 static int by_arrival(const void *a, const void *b)
