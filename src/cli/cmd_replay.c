@@ -308,7 +308,8 @@ static const struct cli_option options[] = {
 
 const struct cli_command cli_replay = {
     .name = "replay",
-    .help = "replay a trace through a replica; write tokens.csv, requests.csv and summary.json",
+    .help = "replay a trace through one replica or several; write tokens.csv, requests.csv and "
+            "summary.json",
     .operands = "TRACE",
     .example = "llmsim replay traces/azure_conv_like.csv --model meta-llama/Llama-2-13b-hf "
                "--gpu a6000 --rate-scale 0.2",

@@ -206,26 +206,32 @@ static enum llmsim_status check_required(const struct cli_command *command,
 static bool has_effect(const struct cli_option *rows, const struct cli_option *option,
                        const void *values)
 {
-    const char *equals = option->goes_with != NULL ? strchr(option->goes_with, '=') : NULL;
-    if (equals == NULL)
+    if (option->goes_with == NULL)
         return true;
-    size_t length = (size_t)(equals - option->goes_with);
-    for (const struct cli_option *o = rows; o->name != NULL; o++)
-        if (strncmp(o->name, option->goes_with, length) == 0 && o->name[length] == '\0') {
-            const struct cli_choice *choice = (const void *)((const char *)values + o->offset);
-            return strcmp(choice->name, equals + 1) == 0;
-        }
+    size_t length = strcspn(option->goes_with, "=");
+    for (const struct cli_option *o = rows; o->name != NULL; o++) {
+        if (strncmp(o->name, option->goes_with, length) != 0 || o->name[length] != '\0')
+            continue;
+        const void *value = (const char *)values + o->offset;
+        return o->kind == CLI_CHOICE ? strcmp(((const struct cli_choice *)value)->name,
+                                              option->goes_with + length + 1) == 0
+                                     : *(const uint64_t *)value != 0;
+    }
     return true;
 }
 
 enum llmsim_status cli_check_effect(const struct cli_option *rows, const bool *seen,
                                     const void *values, struct llmsim_error *err)
 {
-    for (size_t i = 0; rows[i].name != NULL; i++)
-        if (seen[i] && !has_effect(rows, &rows[i], values))
-            return llmsim_fail(err, LLMSIM_USAGE, "--%s goes with --%.*s %s", rows[i].name,
-                               (int)strcspn(rows[i].goes_with, "="), rows[i].goes_with,
-                               strchr(rows[i].goes_with, '=') + 1);
+    for (size_t i = 0; rows[i].name != NULL; i++) {
+        if (!seen[i] || has_effect(rows, &rows[i], values))
+            continue;
+        const char *other = rows[i].goes_with;
+        int length = (int)strcspn(other, "=");
+        bool has_value = other[length] == '=';
+        return llmsim_fail(err, LLMSIM_USAGE, "--%s goes with --%.*s%s%s", rows[i].name, length,
+                           other, has_value ? " " : "", has_value ? other + length + 1 : "");
+    }
     return LLMSIM_OK;
 }
 

@@ -24,8 +24,8 @@ enum { PREEMPTION_RECOMPUTE, PREEMPTION_SWAP };
 const struct llmsim_choice *llmsim_preemption_choice(size_t i)
 {
     static const struct llmsim_choice rows[] = {
-        [PREEMPTION_RECOMPUTE] = {"recompute", "forget the KV cache, process the tokens again"},
-        [PREEMPTION_SWAP] = {"swap", "copy the KV cache to the host's memory, and back"},
+        [PREEMPTION_RECOMPUTE] = {"recompute", "it is forgotten, and the tokens processed again"},
+        [PREEMPTION_SWAP] = {"swap", "it is copied to the host's memory and back, at pcie_bw"},
     };
     return i < sizeof rows / sizeof *rows ? &rows[i] : NULL;
 }

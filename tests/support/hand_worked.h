@@ -106,8 +106,7 @@ static inline void hand_check_steps(const struct hand_case *hand, struct collect
                       llmsim_time_to_ns(got->end) == step->end_ms * MS,
                   "%s: step %zu: %s on replica %u, %lld to %lld", engine, i,
                   llmsim_step_kind_name(got->kind), got->replica,
-                  (long long)llmsim_time_to_ns(got->start),
-                  (long long)llmsim_time_to_ns(got->end));
+                  (long long)llmsim_time_to_ns(got->start), (long long)llmsim_time_to_ns(got->end));
     }
 }
 

@@ -8,16 +8,17 @@
 #include "llmsim/llmsim.h"
 
 static const struct llmsim_model files_model = {.name = "tests/model",
-                                          .num_hidden_layers = 1,
-                                          .num_heads = 1,
-                                          .model_size_GB = 1,
-                                          .kvc_size_KB = 1};
+                                                .num_hidden_layers = 1,
+                                                .num_heads = 1,
+                                                .model_size_GB = 1,
+                                                .kvc_size_KB = 1};
 static const struct llmsim_gpu files_gpu = {
     .name = "tests gpu", .memory_cap_GB = 1, .memory_bw_GBps = 1, .memory_bw_util_percent = 100};
 
 /* All result files, into a directory that is there. */
-static inline void replay_into(const char *dir, const char *engine, struct llmsim_replay_config config,
-                        const struct llmsim_source *source)
+static inline void replay_into(const char *dir, const char *engine,
+                               struct llmsim_replay_config config,
+                               const struct llmsim_source *source)
 {
     struct llmsim_error err;
     config.engine = engine;

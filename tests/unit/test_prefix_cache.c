@@ -211,9 +211,11 @@ Test(prefix_cache, random_operations)
             if (case_random(&state, 6) == 0)
                 both_evict(&b, case_random(&state, 60));
             if (n_blocks[h] == 0) { /* a new request */
-                uint64_t conversation = case_random(&state, 4), n_shared = case_random(&state, UNITS);
+                uint64_t conversation = case_random(&state, 4),
+                         n_shared = case_random(&state, UNITS);
                 for (uint64_t u = 0; u < UNITS; u++)
-                    ids[h][u] = (u < n_shared ? conversation : 100 * (seed + (uint64_t)i)) * 1000 + u;
+                    ids[h][u] =
+                        (u < n_shared ? conversation : 100 * (seed + (uint64_t)i)) * 1000 + u;
                 *prefix = (struct llmsim_prefix){ids[h], UNITS, (uint32_t)(4 * n_in_unit)};
                 n_blocks[h] = 1 + case_random(&state, UNITS * n_in_unit);
                 both_take(&b, prefix, both_lookup(&b, prefix, n_blocks[h] - 1, &n_unheld),
@@ -259,7 +261,8 @@ Test(prefix_cache, full_blocks_are_hit)
             {100, 18, 1, .prefix = 1, .scheduled_ms = 100, .token_ms = {102}, .cached_tokens = 16},
             {200, 16, 1, .prefix = 1, .scheduled_ms = 200, .token_ms = {204}, .cached_tokens = 12},
             {300, 18, 1, .prefix = 1, .scheduled_ms = 300, .token_ms = {302}, .cached_tokens = 16},
-            {400, 18, 1, .prefix = 2, .scheduled_ms = 400, .token_ms = {410}, .cached_tokens = 8}}});
+            {400, 18, 1, .prefix = 2, .scheduled_ms = 400, .token_ms = {410},
+             .cached_tokens = 8}}});
 }
 
 /* Row 1 comes while row 0 is processed, and is admitted when that is done: 2 tokens. Rows 2 and 3
@@ -294,8 +297,8 @@ Test(prefix_cache, a_unit_that_is_in_use_is_hit_whole_or_not_at_all)
 
 /* Prompts of 17, 5 blocks, of which 4 are kept; there are 8 blocks. Row 0 leaves units 1 and 2. Row
  * 1 takes 5 and leaves 3 free, so the end of unit 2 is forgotten, and leaves units 5 and 6. Row 2
- * finds 3 blocks and computes 5 tokens; it takes 2 more blocks, of 8 - 5, so one of the 4 that row 1
- * left is forgotten: the end of unit 6. Row 3 finds 3, and likewise. */
+ * finds 3 blocks and computes 5 tokens; it takes 2 more blocks, of 8 - 5, so one of the 4 that row
+ * 1 left is forgotten: the end of unit 6. Row 3 finds 3, and likewise. */
 Test(prefix_cache, the_end_of_the_oldest_prompt_is_evicted)
 {
     hand_check(&(struct hand_case){
@@ -307,13 +310,15 @@ Test(prefix_cache, the_end_of_the_oldest_prompt_is_evicted)
             {.prompt = 17, .output = 1, .prefix = 1, .token_ms = {17}},
             {100, 17, 1, .prefix = 3, .scheduled_ms = 100, .token_ms = {117}},
             {200, 17, 1, .prefix = 1, .scheduled_ms = 200, .token_ms = {205}, .cached_tokens = 12},
-            {300, 17, 1, .prefix = 3, .scheduled_ms = 300, .token_ms = {305}, .cached_tokens = 12}}});
+            {300, 17, 1, .prefix = 3, .scheduled_ms = 300, .token_ms = {305},
+             .cached_tokens = 12}}});
 }
 
 /* 5 blocks; two prompts of 8, 2 blocks each, with nothing in common, to 16. Both want a third block
- * and one is free: row 1 is preempted, and its 2 blocks are kept. Row 0: 10 + 9, 10 + 10, to 55, its
- * end. Row 1, 8 tokens and the one that it had made, finds its prompt and computes one: to 56, its
- * second token; then 10 + 10, 10 + 11. What counts as cached is what was there at first: nothing. */
+ * and one is free: row 1 is preempted, and its 2 blocks are kept. Row 0: 10 + 9, 10 + 10, to 55,
+ * its end. Row 1, 8 tokens and the one that it had made, finds its prompt and computes one: to 56,
+ * its second token; then 10 + 10, 10 + 11. What counts as cached is what was there at first:
+ * nothing. */
 Test(prefix_cache, a_preempted_request_finds_its_own_prompt)
 {
     hand_check(&(struct hand_case){
@@ -331,9 +336,9 @@ Test(prefix_cache, a_preempted_request_finds_its_own_prompt)
 }
 
 /* Chunks of 12. At 12 three blocks of row 0's prompt are there, unit 1 and the first block of unit
- * 2, and row 1 has a use for them: it computes 6 tokens beside row 0's last 6, to 24. Both hold unit
- * 2, so it does not grow, and row 2 finds 12 tokens too. It is alone, so with it the unit does: row
- * 3 finds 16. */
+ * 2, and row 1 has a use for them: it computes 6 tokens beside row 0's last 6, to 24. Both hold
+ * unit 2, so it does not grow, and row 2 finds 12 tokens too. It is alone, so with it the unit
+ * does: row 3 finds 16. */
 Test(prefix_cache, chunks_are_shared_one_by_one)
 {
     hand_check(&(struct hand_case){
@@ -345,7 +350,8 @@ Test(prefix_cache, chunks_are_shared_one_by_one)
             {.prompt = 18, .output = 1, .prefix = 1, .token_ms = {24}},
             {1, 18, 1, .prefix = 1, .scheduled_ms = 12, .token_ms = {24}, .cached_tokens = 12},
             {100, 18, 1, .prefix = 1, .scheduled_ms = 100, .token_ms = {106}, .cached_tokens = 12},
-            {200, 18, 1, .prefix = 1, .scheduled_ms = 200, .token_ms = {202}, .cached_tokens = 16}}});
+            {200, 18, 1, .prefix = 1, .scheduled_ms = 200, .token_ms = {202},
+             .cached_tokens = 16}}});
 }
 
 /* A block size that does not divide a hash id's tokens is a mistake in the settings. */

@@ -10,17 +10,9 @@ Test(replicas, round_robin)
         .n_rows = 4,
         .n_steps = 2,
         .rows = {{.prompt = 10, .output = 1, .token_ms = {40}},
-                 {.prompt = 20,
-                  .output = 1,
-                  .token_ms = {60},
-                  .replica = 1,
-                  .prefill_replica = 1},
+                 {.prompt = 20, .output = 1, .token_ms = {60}, .replica = 1, .prefill_replica = 1},
                  {.prompt = 30, .output = 1, .token_ms = {40}},
-                 {.prompt = 40,
-                  .output = 1,
-                  .token_ms = {60},
-                  .replica = 1,
-                  .prefill_replica = 1}},
+                 {.prompt = 40, .output = 1, .token_ms = {60}, .replica = 1, .prefill_replica = 1}},
         .steps = {{0, LLMSIM_STEP_PREFILL, 0, 40}, {1, LLMSIM_STEP_PREFILL, 0, 60}}});
 }
 
@@ -31,16 +23,13 @@ Test(replicas, failed_calls_are_not_routed)
         .config = {.n_replicas = 2},
         .n_rows = 3,
         .n_steps = 2,
-        .rows = {{.prompt = 10, .output = 1, .token_ms = {10}},
-                 {.prompt = 20,
-                  .output = 1,
-                  .is_failed = true,
-                  .outcome = LLMSIM_OUTCOME_FAILED_IN_TRACE},
-                 {.prompt = 30,
-                  .output = 1,
-                  .token_ms = {30},
-                  .replica = 1,
-                  .prefill_replica = 1}}});
+        .rows = {
+            {.prompt = 10, .output = 1, .token_ms = {10}},
+            {.prompt = 20,
+             .output = 1,
+             .is_failed = true,
+             .outcome = LLMSIM_OUTCOME_FAILED_IN_TRACE},
+            {.prompt = 30, .output = 1, .token_ms = {30}, .replica = 1, .prefill_replica = 1}}});
 }
 
 /* At 0 the first three find 0, 1 and 2 requests ahead of them: each sees those of its own time. Row
@@ -168,38 +157,38 @@ Test(replicas, prefix_affinity)
 {
     static const uint64_t old_ids[] = {1, 2, 3}, new_ids[] = {7, 8, 9};
     static const struct llmsim_prefix prefixes[] = {{0}, {old_ids, 3, 4}, {new_ids, 3, 4}};
-    hand_check(&(struct hand_case){
-        .config = {.n_replicas = 2,
-                   .router = "prefix-affinity",
-                   .num_gpu_blocks = 100,
-                   .block_size = 4,
-                   .enable_prefix_caching = true},
-        .prefixes = prefixes,
-        .n_rows = 4,
-        .n_steps = 3,
-        .rows = {{.prompt = 9, .output = 1, .prefix = 1, .token_ms = {9}},
-                 {.arrival_ms = 20,
-                  .prompt = 9,
-                  .output = 1,
-                  .prefix = 1,
-                  .scheduled_ms = 20,
-                  .token_ms = {22},
-                  .cached_tokens = 8},
-                 {.arrival_ms = 20,
-                  .prompt = 9,
-                  .output = 1,
-                  .prefix = 1,
-                  .scheduled_ms = 20,
-                  .token_ms = {22},
-                  .cached_tokens = 8},
-                 {.arrival_ms = 20,
-                  .prompt = 9,
-                  .output = 1,
-                  .prefix = 2,
-                  .scheduled_ms = 20,
-                  .token_ms = {29},
-                  .replica = 1,
-                  .prefill_replica = 1}}});
+    hand_check(
+        &(struct hand_case){.config = {.n_replicas = 2,
+                                       .router = "prefix-affinity",
+                                       .num_gpu_blocks = 100,
+                                       .block_size = 4,
+                                       .enable_prefix_caching = true},
+                            .prefixes = prefixes,
+                            .n_rows = 4,
+                            .n_steps = 3,
+                            .rows = {{.prompt = 9, .output = 1, .prefix = 1, .token_ms = {9}},
+                                     {.arrival_ms = 20,
+                                      .prompt = 9,
+                                      .output = 1,
+                                      .prefix = 1,
+                                      .scheduled_ms = 20,
+                                      .token_ms = {22},
+                                      .cached_tokens = 8},
+                                     {.arrival_ms = 20,
+                                      .prompt = 9,
+                                      .output = 1,
+                                      .prefix = 1,
+                                      .scheduled_ms = 20,
+                                      .token_ms = {22},
+                                      .cached_tokens = 8},
+                                     {.arrival_ms = 20,
+                                      .prompt = 9,
+                                      .output = 1,
+                                      .prefix = 2,
+                                      .scheduled_ms = 20,
+                                      .token_ms = {29},
+                                      .replica = 1,
+                                      .prefill_replica = 1}}});
 }
 
 /* Row 0 leaves its prefix on replica 0. `n_plain` requests without one then go to both in turn, and
@@ -261,13 +250,10 @@ Test(replicas, link_is_first_in_first_out)
         .config = {.prefill_replicas = 1, .decode_replicas = 2, LINK, .link_latency_s = 0.005},
         .n_rows = 3,
         .n_steps = 4,
-        .rows = {{.prompt = 10,
-                  .output = 3,
-                  .token_ms = {35, 71, 93},
-                  .replica = 1,
-                  .transfer_ms = 15},
-                 {.prompt = 20, .output = 2, .token_ms = {35, 101}, .replica = 2, .transfer_ms = 35},
-                 {.prompt = 5, .output = 1, .token_ms = {35}}},
+        .rows =
+            {{.prompt = 10, .output = 3, .token_ms = {35, 71, 93}, .replica = 1, .transfer_ms = 15},
+             {.prompt = 20, .output = 2, .token_ms = {35, 101}, .replica = 2, .transfer_ms = 35},
+             {.prompt = 5, .output = 1, .token_ms = {35}}},
         .steps = {{0, LLMSIM_STEP_PREFILL, 0, 35},
                   {1, LLMSIM_STEP_DECODE, 50, 71},
                   {2, LLMSIM_STEP_DECODE, 70, 101},
@@ -278,22 +264,21 @@ Test(replicas, link_is_first_in_first_out)
  * decodes 20-41. It joins at 41: both, 10 + 12 + 11, to 74; row 0 alone, 10 + 13, to 97. */
 Test(replicas, a_moved_request_joins_at_a_step_boundary)
 {
-    hand_check(&(struct hand_case){
-        .config = {.prefill_replicas = 1, .decode_replicas = 1, LINK},
-        .n_rows = 2,
-        .n_steps = 5,
-        .rows = {{.prompt = 10,
-                  .output = 4,
-                  .token_ms = {10, 41, 74, 97},
-                  .replica = 1,
-                  .transfer_ms = 10},
-                 {.arrival_ms = 1,
-                  .prompt = 10,
-                  .output = 2,
-                  .scheduled_ms = 10,
-                  .token_ms = {20, 74},
-                  .replica = 1,
-                  .transfer_ms = 21}}});
+    hand_check(&(struct hand_case){.config = {.prefill_replicas = 1, .decode_replicas = 1, LINK},
+                                   .n_rows = 2,
+                                   .n_steps = 5,
+                                   .rows = {{.prompt = 10,
+                                             .output = 4,
+                                             .token_ms = {10, 41, 74, 97},
+                                             .replica = 1,
+                                             .transfer_ms = 10},
+                                            {.arrival_ms = 1,
+                                             .prompt = 10,
+                                             .output = 2,
+                                             .scheduled_ms = 10,
+                                             .token_ms = {20, 74},
+                                             .replica = 1,
+                                             .transfer_ms = 21}}});
 }
 
 /* 3 blocks of 4 on each replica; a prompt of 8 takes 2. Row 0 is prefilled 0-8, and its KV cache is
@@ -311,14 +296,13 @@ Test(replicas, kv_blocks_stay_until_the_transfer_is_over)
                    .block_size = 4},
         .n_rows = 2,
         .n_steps = 4,
-        .rows = {
-            {.prompt = 8, .output = 2, .token_ms = {8, 37}, .replica = 1, .transfer_ms = 10},
-            {.prompt = 8,
-             .output = 2,
-             .scheduled_ms = 18,
-             .token_ms = {26, 56},
-             .replica = 1,
-             .transfer_ms = 11}}});
+        .rows = {{.prompt = 8, .output = 2, .token_ms = {8, 37}, .replica = 1, .transfer_ms = 10},
+                 {.prompt = 8,
+                  .output = 2,
+                  .scheduled_ms = 18,
+                  .token_ms = {26, 56},
+                  .replica = 1,
+                  .transfer_ms = 11}}});
 }
 
 /* Row 0 ends on replica 1 at 41, when the prefill of row 1 on replica 0 ends too, 10-41. All that
@@ -327,21 +311,18 @@ Test(replicas, kv_blocks_stay_until_the_transfer_is_over)
 Test(replicas, the_decode_replica_is_chosen_when_all_steps_of_that_time_have_ended)
 {
     hand_check(&(struct hand_case){
-        .config = {.prefill_replicas = 1,
-                   .decode_replicas = 2,
-                   LINK,
-                   .router = "least-outstanding"},
+        .config =
+            {.prefill_replicas = 1, .decode_replicas = 2, LINK, .router = "least-outstanding"},
         .n_rows = 2,
         .n_steps = 5,
-        .rows = {
-            {.prompt = 10, .output = 2, .token_ms = {10, 41}, .replica = 1, .transfer_ms = 10},
-            {.arrival_ms = 1,
-             .prompt = 31,
-             .output = 3,
-             .scheduled_ms = 10,
-             .token_ms = {41, 114, 157},
-             .replica = 1,
-             .transfer_ms = 31}}});
+        .rows = {{.prompt = 10, .output = 2, .token_ms = {10, 41}, .replica = 1, .transfer_ms = 10},
+                 {.arrival_ms = 1,
+                  .prompt = 31,
+                  .output = 3,
+                  .scheduled_ms = 10,
+                  .token_ms = {41, 114, 157},
+                  .replica = 1,
+                  .transfer_ms = 31}}});
 }
 
 /* 4 blocks of 4; both prompts of 7 are prefilled 0-14, and the KV caches come at 21 and 28. Row 0
@@ -369,30 +350,29 @@ Test(replicas, a_moved_request_waits_for_blocks)
  * replica: 6 + 3 tokens, to 122, its fourth token and end. */
 Test(replicas, a_request_preempted_on_a_decode_replica_is_processed_again_there)
 {
-    hand_check(&(struct hand_case){
-        .config = {.prefill_replicas = 1,
-                   .decode_replicas = 1,
-                   LINK,
-                   .num_gpu_blocks = 5,
-                   .block_size = 4},
-        .n_rows = 2,
-        .n_steps = 6,
-        .rows = {{.prompt = 7,
-                  .output = 5,
-                  .token_ms = {13, 38, 64, 92, 113},
-                  .replica = 1,
-                  .transfer_ms = 7},
-                 {.prompt = 6,
-                  .output = 4,
-                  .token_ms = {13, 64, 92, 122},
-                  .replica = 1,
-                  .preemptions = 1,
-                  .transfer_ms = 25,
-                  .preempted_ms = 30}},
-        .steps = {{0, LLMSIM_STEP_PREFILL, 0, 13},
-                  {1, LLMSIM_STEP_DECODE, 20, 38},
-                  {1, LLMSIM_STEP_DECODE, 38, 64},
-                  {1, LLMSIM_STEP_DECODE, 64, 92},
-                  {1, LLMSIM_STEP_DECODE, 92, 113},
-                  {1, LLMSIM_STEP_PREFILL, 113, 122}}});
+    hand_check(&(struct hand_case){.config = {.prefill_replicas = 1,
+                                              .decode_replicas = 1,
+                                              LINK,
+                                              .num_gpu_blocks = 5,
+                                              .block_size = 4},
+                                   .n_rows = 2,
+                                   .n_steps = 6,
+                                   .rows = {{.prompt = 7,
+                                             .output = 5,
+                                             .token_ms = {13, 38, 64, 92, 113},
+                                             .replica = 1,
+                                             .transfer_ms = 7},
+                                            {.prompt = 6,
+                                             .output = 4,
+                                             .token_ms = {13, 64, 92, 122},
+                                             .replica = 1,
+                                             .preemptions = 1,
+                                             .transfer_ms = 25,
+                                             .preempted_ms = 30}},
+                                   .steps = {{0, LLMSIM_STEP_PREFILL, 0, 13},
+                                             {1, LLMSIM_STEP_DECODE, 20, 38},
+                                             {1, LLMSIM_STEP_DECODE, 38, 64},
+                                             {1, LLMSIM_STEP_DECODE, 64, 92},
+                                             {1, LLMSIM_STEP_DECODE, 92, 113},
+                                             {1, LLMSIM_STEP_PREFILL, 113, 122}}});
 }

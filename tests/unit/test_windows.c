@@ -26,21 +26,20 @@ Test(windows, who_has_not_ended_is_unfinished)
                  {.arrival_ms = 70, .outcome = LLMSIM_OUTCOME_OUTSIDE_WINDOW}}});
 }
 
-/* The prefill of both, to 10, then 10 + 6 + 6, to 32, and 10 + 7 + 7, to 56. A step that ends when the
- * window closes has ended: row 0 has its third token, and row 1 is completed. A nanosecond earlier
- * neither is so. */
+/* The prefill of both, to 10, then 10 + 6 + 6, to 32, and 10 + 7 + 7, to 56. A step that ends when
+ * the window closes has ended: row 0 has its third token, and row 1 is completed. A nanosecond
+ * earlier neither is so. */
 Test(windows, until_at_the_very_end_of_a_step)
 {
-    struct hand_case hand = {
-        .config = {.until_ns = 56 * MS},
-        .n_rows = 2,
-        .n_steps = 3,
-        .rows = {{.prompt = 5,
-                  .output = 5,
-                  .outcome = LLMSIM_OUTCOME_UNFINISHED,
-                  .n_tokens = 3,
-                  .token_ms = {10, 32, 56}},
-                 {.prompt = 5, .output = 3, .token_ms = {10, 32, 56}}}};
+    struct hand_case hand = {.config = {.until_ns = 56 * MS},
+                             .n_rows = 2,
+                             .n_steps = 3,
+                             .rows = {{.prompt = 5,
+                                       .output = 5,
+                                       .outcome = LLMSIM_OUTCOME_UNFINISHED,
+                                       .n_tokens = 3,
+                                       .token_ms = {10, 32, 56}},
+                                      {.prompt = 5, .output = 3, .token_ms = {10, 32, 56}}}};
     hand_check(&hand);
     hand.config.until_ns--;
     hand.n_steps = 2;
@@ -51,7 +50,8 @@ Test(windows, until_at_the_very_end_of_a_step)
 }
 
 /* Without an end. Row 0 decodes 10-31 (10 + 11); row 1 arrives at 20, row 2 at 31, and they share a
- * prefill 31-51: the only step that starts at 31 or later. Rows 0 and 1 are simulated, not reported.
+ * prefill 31-51: the only step that starts at 31 or later. Rows 0 and 1 are simulated, not
+ * reported.
  */
 Test(windows, from_without_until)
 {
@@ -61,10 +61,7 @@ Test(windows, from_without_until)
         .n_steps = 3,
         .rows = {
             {.prompt = 10, .output = 2, .outcome = LLMSIM_OUTCOME_OUTSIDE_WINDOW},
-            {.arrival_ms = 20,
-             .prompt = 10,
-             .output = 1,
-             .outcome = LLMSIM_OUTCOME_OUTSIDE_WINDOW},
+            {.arrival_ms = 20, .prompt = 10, .output = 1, .outcome = LLMSIM_OUTCOME_OUTSIDE_WINDOW},
             {.arrival_ms = 31, .prompt = 10, .output = 1, .scheduled_ms = 31, .token_ms = {51}}}});
 }
 
@@ -84,7 +81,8 @@ Test(windows, nobody_in_the_window)
 }
 
 /* A request whose KV cache is on the link when the window closes, and one that has come and waits.
- * Both are prefilled 0-20. Row 0 is there at 30 and decodes to 51 (10 + 11); row 1 is there at 40. */
+ * Both are prefilled 0-20. Row 0 is there at 30 and decodes to 51 (10 + 11); row 1 is there at 40.
+ */
 Test(windows, requests_on_their_way_are_unfinished)
 {
     struct hand_case hand = {.config = {.prefill_replicas = 1,
@@ -121,9 +119,9 @@ static double number_of(const char *text, const char *name)
     return strtod(at + strlen(key), NULL);
 }
 
-/* Of row 0 (see the first test) the gaps 21 and 22 count, although it is unfinished; of row 1, which
- * arrives at 5 and is not among the running, nothing. Requests before the window count for nothing:
- * from 1 on there are no gaps. */
+/* Of row 0 (see the first test) the gaps 21 and 22 count, although it is unfinished; of row 1,
+ * which arrives at 5 and is not among the running, nothing. Requests before the window count for
+ * nothing: from 1 on there are no gaps. */
 Test(windows, itl_counts_what_came)
 {
     static const struct llmsim_request requests[] = {
@@ -200,8 +198,8 @@ static void check_window(struct random_case *c, const char *whole_dir, const cha
         int64_t arrival_ns = (int64_t)(strtod(fields[1], NULL) * 1e9 + 0.5);
         int64_t end_ns = arrival_ns + (int64_t)(strtod(fields[8], NULL) * 1e9 + 0.5);
         n_expected += arrival_ns >= c->config.from_ns &&
-                      (c->config.until_ns == 0 || (arrival_ns < c->config.until_ns &&
-                                                   end_ns <= c->config.until_ns));
+                      (c->config.until_ns == 0 ||
+                       (arrival_ns < c->config.until_ns && end_ns <= c->config.until_ns));
     }
     cr_expect(n_completed == n_expected, "seed %llu, %s: %g, not %g", (unsigned long long)seed,
               engine, n_completed, n_expected);
