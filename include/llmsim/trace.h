@@ -56,6 +56,15 @@ struct llmsim_prefix {
     uint32_t block_tokens;
 };
 
+/* A block's id, mixed for a hash table, since ids are often counted up: the finaliser of
+ * MurmurHash3. */
+static inline uint64_t llmsim_block_hash(uint64_t id)
+{
+    uint64_t hash = (id ^ id >> 33) * UINT64_C(0xFF51AFD7ED558CCD);
+    hash = (hash ^ hash >> 33) * UINT64_C(0xC4CEB9FE1A85EC53);
+    return hash ^ hash >> 33;
+}
+
 /* Where requests come from: a file, a generator or an array. All calls are the caller's thread.
  *
  * read: up to `capacity` requests into `requests`; *n = 0 says that the source has ended.

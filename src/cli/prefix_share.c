@@ -5,15 +5,10 @@
 
 #define FIRST_SLOTS 1024u
 
-/* Where an id is, or would go. Ids are often counted up, so they are mixed first: the finaliser of
- * MurmurHash3. */
+/* Where an id is, or would go. */
 static uint64_t *find_slot(const struct prefix_share *share, uint64_t id)
 {
-    uint64_t hash = id;
-    hash = (hash ^ hash >> 33) * 0xFF51AFD7ED558CCDu;
-    hash = (hash ^ hash >> 33) * 0xC4CEB9FE1A85EC53u;
-    hash ^= hash >> 33;
-    uint64_t i = hash & (share->n_slots - 1);
+    uint64_t i = llmsim_block_hash(id) & (share->n_slots - 1);
     while (share->slots[i] != 0 && share->slots[i] != id)
         i = (i + 1) & (share->n_slots - 1);
     return &share->slots[i];

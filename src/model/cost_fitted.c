@@ -14,8 +14,7 @@
 #define MAX_SECONDS 1e15
 #define MAX_S_PER_SUM_SQ 1e-6
 
-/* The fourth root of a^4 + b^4: the larger of the two, but where they are near each other. */
-static double smooth_max(double a, double b)
+double llmsim_smooth_max(double a, double b)
 {
     double a2 = a * a, b2 = b * b;
     return sqrt(sqrt(a2 * a2 + b2 * b2));
@@ -32,7 +31,7 @@ static double tokens_s(const struct llmsim_fitted *f, double tokens)
     double t = f->step_s + f->token_s * tokens;
     if (tokens > 1)
         t += f->batched_s;
-    t += f->weights_s * smooth_max(1, tokens / f->ridge_tokens);
+    t += f->weights_s * llmsim_smooth_max(1, tokens / f->ridge_tokens);
     if (tokens > 0) {
         double y = f->spill_tokens / tokens;
         t += f->spill_s * tokens / (1 + y * y * y);
@@ -63,8 +62,8 @@ llmsim_time llmsim_cost_fitted_step(const struct llmsim_cost *cost,
     uint64_t per_context_token = cost->per_context_token;
     if (shape->prefill_seqs > 0) {
         t += (llmsim_time)cost->per_prompt * (llmsim_time)shape->prefill_seqs +
-             to_time(smooth_max(f->attention_s * (double)shape->prefill_sum_sq,
-                                f->walk_s * (double)shape->prefill_context_tokens));
+             to_time(llmsim_smooth_max(f->attention_s * (double)shape->prefill_sum_sq,
+                                       f->walk_s * (double)shape->prefill_context_tokens));
         per_context_token += cost->per_mixed_context_token;
     }
     return t + (llmsim_time)per_context_token * (llmsim_time)shape->context_tokens;
@@ -147,7 +146,7 @@ double llmsim_cost_fitted_step_s(const struct llmsim_fitted *f,
     if (shape->prefill_seqs > 0)
         t += f->prompt_s * shape->prefill_seqs +
              f->mixed_context_s * (double)shape->context_tokens +
-             smooth_max(f->attention_s * (double)shape->prefill_sum_sq,
-                        f->walk_s * (double)shape->prefill_context_tokens);
+             llmsim_smooth_max(f->attention_s * (double)shape->prefill_sum_sq,
+                               f->walk_s * (double)shape->prefill_context_tokens);
     return t;
 }

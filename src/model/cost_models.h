@@ -16,6 +16,8 @@ struct llmsim_decode_cost llmsim_cost_fitted_decode(const struct llmsim_cost *co
                                                     uint32_t n_seqs);
 enum llmsim_status llmsim_cost_fitted_scale(struct llmsim_cost *cost, double prefill_speed,
                                             double bandwidth, struct llmsim_error *err);
+/* The fourth root of a^4 + b^4: the larger of the two, but where they are near each other. */
+double llmsim_smooth_max(double a, double b);
 
 /* Bounds of the integer coefficients, in seconds: they keep every sum of a run inside 128 bits
  * (docs/model.md, section "Time") and are far outside what hardware does. */

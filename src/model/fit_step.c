@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cost_models.h"
 #include "detmath.h"
 #include "fit_parts.h"
 #include "linear_fit.h"
@@ -75,17 +76,12 @@ struct problem {
 
 /* ---- the columns ---- */
 
-static double smooth_max(double a, double b)
-{
-    return sqrt(sqrt(a * a * a * a + b * b * b * b));
-}
-
 static void add_tokens(double *f, double tokens, double times, const struct bends *bends)
 {
     double y = bends->spill_tokens / tokens;
     f[TERM_STEP] += times;
     f[TERM_TOKEN] += times * tokens;
-    f[TERM_WEIGHTS] += times * smooth_max(1, tokens / bends->ridge_tokens);
+    f[TERM_WEIGHTS] += times * llmsim_smooth_max(1, tokens / bends->ridge_tokens);
     f[TERM_BATCHED] += tokens > 1 ? times : 0;
     f[TERM_SPILL] += times * tokens / (1 + y * y * y);
 }
@@ -101,8 +97,8 @@ static void set_columns(const struct llmsim_fit_row *row, const struct bends *be
     f[TERM_CONTEXT] = (double)s->context_tokens;
     if (s->prefill_seqs > 0) {
         f[TERM_PROMPT] = s->prefill_seqs;
-        f[TERM_ATTENTION] =
-            smooth_max((double)s->prefill_sum_sq, bends->walk * (double)s->prefill_context_tokens);
+        f[TERM_ATTENTION] = llmsim_smooth_max((double)s->prefill_sum_sq,
+                                              bends->walk * (double)s->prefill_context_tokens);
         f[TERM_MIXED_CONTEXT] = (double)s->context_tokens;
     }
     if (row->n_decode_steps > 0) {

@@ -5,12 +5,9 @@
 
 #define FIRST_BUCKETS 1024u
 
-/* Ids are often counted up, so they are mixed first: the finaliser of MurmurHash3. */
 static struct prefix_unit **bucket_of(const struct prefix_cache *cache, uint64_t id)
 {
-    uint64_t hash = (id ^ id >> 33) * 0xFF51AFD7ED558CCDu;
-    hash = (hash ^ hash >> 33) * 0xC4CEB9FE1A85EC53u;
-    return &cache->buckets[(hash ^ hash >> 33) & (cache->n_buckets - 1)];
+    return &cache->buckets[llmsim_block_hash(id) & (cache->n_buckets - 1)];
 }
 
 static struct prefix_unit *find(const struct prefix_cache *cache, uint64_t id)

@@ -90,14 +90,6 @@ static enum llmsim_status read_memory(void *self, struct llmsim_request *request
     return LLMSIM_OK;
 }
 
-static const char *no_id_text(const void *self, uint32_t id, size_t *length)
-{
-    (void)self;
-    (void)id;
-    *length = 0;
-    return "";
-}
-
 static const char *class_name(const void *self, uint16_t class_id)
 {
     const struct llmsim_memory_cursor *cursor = self;
@@ -112,24 +104,19 @@ static void get_prefix(const void *self, uint32_t handle, struct llmsim_prefix *
     source->prefix(source->self, handle, prefix);
 }
 
-static void release_nothing(void *self, uint32_t id)
-{
-    (void)self;
-    (void)id;
-}
-
 struct llmsim_source llmsim_memory_source(struct llmsim_memory_cursor *cursor)
 {
     if (cursor->rate_scale.denominator == 0)
         cursor->rate_scale = (struct llmsim_ratio){1, 1};
     const struct llmsim_source *source = &cursor->memory->source;
-    return (struct llmsim_source){
-        .self = cursor,
-        .read = read_memory,
-        .id_text = no_id_text,
-        .release = release_nothing,
-        .class_name = source->class_name != NULL ? class_name : NULL,
-        .prefix = source->prefix != NULL ? get_prefix : NULL,
-        .release_prefix = source->prefix != NULL ? release_nothing : NULL,
-    };
+    struct llmsim_source result = llmsim_source_from_array(NULL); /* for requests without ids */
+    result.self = cursor;
+    result.read = read_memory;
+    if (source->class_name != NULL)
+        result.class_name = class_name;
+    if (source->prefix != NULL) {
+        result.prefix = get_prefix;
+        result.release_prefix = result.release; /* which does nothing */
+    }
+    return result;
 }
