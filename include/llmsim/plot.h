@@ -10,6 +10,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <sys/types.h>
 
 #include "llmsim/choice.h"
 #include "llmsim/status.h"
@@ -58,6 +60,30 @@ LLMSIM_API const char *llmsim_plot_picture(const struct llmsim_plot_report *repo
  * without their ends, NULL behind the last. */
 LLMSIM_API const char *llmsim_plot_note(const struct llmsim_plot_report *report, size_t i);
 LLMSIM_API void llmsim_plot_report_destroy(struct llmsim_plot_report *report);
+
+/* One picture of another kind, from a script that the caller writes. */
+struct llmsim_picture {
+    FILE *script; /* write to it */
+    const char *path;
+    char temporary_path[512];
+    pid_t pid;
+};
+
+/* Okabe and Ito's colours, which colour-blind readers can tell apart. */
+#define LLMSIM_PICTURE_BLUE "#0072B2"
+#define LLMSIM_PICTURE_VERMILION "#D55E00"
+
+/* Start a picture of width × height pixels; the end of its name says what it is: .png, .svg or
+ * .pdf. `path` is borrowed until close. Errors: LLMSIM_USAGE (the name), LLMSIM_IO. */
+LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status llmsim_picture_open(struct llmsim_picture *picture,
+                                                                    const char *path,
+                                                                    unsigned width, unsigned height,
+                                                                    struct llmsim_error *err);
+/* `text` in a script, as a string in double quotes. */
+LLMSIM_API void llmsim_picture_string(FILE *script, const char *text);
+/* Draw it and give it its name. LLMSIM_IO if gnuplot is not there or failed. */
+LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status llmsim_picture_close(struct llmsim_picture *picture,
+                                                                     struct llmsim_error *err);
 
 #ifdef __cplusplus
 }

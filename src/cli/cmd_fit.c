@@ -6,7 +6,6 @@
 #include <strings.h>
 
 #include "cli.h"
-#include "gnuplot.h"
 #include "llmsim/fit.h"
 
 struct values {
@@ -96,44 +95,44 @@ static void print_report(const struct job *job)
 static enum llmsim_status draw(const struct job *jobs, size_t n_jobs, const char *path,
                                struct llmsim_error *err)
 {
-    static const char *const colours[LLMSIM_FIT_N_PHASES] = {GNUPLOT_BLUE, GNUPLOT_VERMILION,
-                                                             "#009E73", "#CC79A7"};
-    struct gnuplot g;
+    static const char *const colours[LLMSIM_FIT_N_PHASES] = {
+        LLMSIM_PICTURE_BLUE, LLMSIM_PICTURE_VERMILION, "#009E73", "#CC79A7"};
+    struct llmsim_picture picture;
     size_t counts[LLMSIM_FIT_N_PHASES] = {0};
-    enum llmsim_status status = gnuplot_open(&g, path, 900, 500, err);
+    enum llmsim_status status = llmsim_picture_open(&picture, path, 900, 500, err);
     if (status != LLMSIM_OK)
         return status;
     for (int phase = 0; phase < LLMSIM_FIT_N_PHASES; phase++) {
-        (void)fprintf(g.script, "$%s << EOD\n",
+        (void)fprintf(picture.script, "$%s << EOD\n",
                       llmsim_fit_phase_name((enum llmsim_fit_phase)phase));
         for (const struct job *job = jobs; job < jobs + n_jobs; job++)
             for (size_t i = 0; i < job->group->n_rows; i++) {
                 const struct llmsim_fit_row *row = &job->group->rows[i];
                 if ((int)row->phase != phase)
                     continue;
-                (void)fprintf(g.script, "%.6g %.6g\n", row->latency_s,
+                (void)fprintf(picture.script, "%.6g %.6g\n", row->latency_s,
                               100 * (job->report.predicted_s[i] / row->latency_s - 1));
                 counts[phase]++;
             }
-        (void)fputs("EOD\n", g.script);
+        (void)fputs("EOD\n", picture.script);
     }
     char title[2 * LLMSIM_MAX_NAME + 64];
     (void)snprintf(title, sizeof title, "%s on %s, tp %u", jobs->key.model, jobs->key.gpu,
                    jobs->key.tensor_parallel_size);
-    (void)fputs("set title ", g.script);
-    gnuplot_string(g.script, n_jobs == 1 ? title : "all groups of the profile");
+    (void)fputs("set title ", picture.script);
+    llmsim_picture_string(picture.script, n_jobs == 1 ? title : "all groups of the profile");
     (void)fputs("\nset logscale x\nset xlabel \"measured latency (s)\"\n"
                 "set ylabel \"error of the fit (%)\"\nset key outside right\nplot 0 with lines "
                 "linecolor rgb \"#444444\" notitle",
-                g.script);
+                picture.script);
     for (int phase = 0; phase < LLMSIM_FIT_N_PHASES; phase++)
         if (counts[phase] > 0)
-            (void)fprintf(g.script,
+            (void)fprintf(picture.script,
                           ", $%s using 1:2 with points pointtype 7 pointsize 0.4 linecolor rgb "
                           "\"%s\" title \"%s\"",
                           llmsim_fit_phase_name((enum llmsim_fit_phase)phase), colours[phase],
                           llmsim_fit_phase_name((enum llmsim_fit_phase)phase));
-    return gnuplot_close(&g, err);
+    return llmsim_picture_close(&picture, err);
 }
 
 /* All is fitted before anything is written. */

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gnuplot.h"
 #include "validation.h"
 
 /* Points of a distribution function; more rows than this give no other curve. */
@@ -73,13 +72,13 @@ static void write_panel(FILE *f, size_t i, const struct llmsim_comparison *c)
                   "plot $measured_%s using 1:2 with lines linewidth 3 linecolor rgb \"%s\" "
                   "title \"measured\", $simulated_%s using 1:2 with lines linewidth 2 dashtype 2 "
                   "linecolor rgb \"%s\" title \"simulated\"\n",
-                  name, GNUPLOT_BLUE, name, GNUPLOT_VERMILION);
+                  name, LLMSIM_PICTURE_BLUE, name, LLMSIM_PICTURE_VERMILION);
 }
 
 enum llmsim_status validation_plot(const struct validation *w, const char *path,
                                    struct llmsim_error *err)
 {
-    struct gnuplot g;
+    struct llmsim_picture picture;
     char title[512];
     const struct llmsim_validation_part *part = &w->parts[w->n_parts - 1];
     const struct llmsim_comparison *c = w->comparisons[w->n_parts - 1];
@@ -87,7 +86,7 @@ enum llmsim_status validation_plot(const struct validation *w, const char *path,
     int64_t *room = calloc(part->span.last - part->span.first, sizeof *room);
     if (room == NULL)
         return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
-    enum llmsim_status status = gnuplot_open(&g, path, 1500, 560, err);
+    enum llmsim_status status = llmsim_picture_open(&picture, path, 1500, 560, err);
     if (status != LLMSIM_OK)
         goto out;
     char count[16] = "";
@@ -97,19 +96,20 @@ enum llmsim_status validation_plot(const struct validation *w, const char *path,
                    slash != NULL ? slash + 1 : w->measured_name, w->setup->model.name, count,
                    w->setup->gpu.name,
                    w->is_calibrated ? ": the requests that were predicted" : "");
-    (void)fputs("set multiplot layout 1,3 title ", g.script);
-    gnuplot_string(g.script, title);
+    (void)fputs("set multiplot layout 1,3 title ", picture.script);
+    llmsim_picture_string(picture.script, title);
     (void)fputs(" font \"sans,14\"\nset yrange [0:1]\nset ylabel \"share of requests\"\n"
                 "set tmargin at screen 0.78\nset bmargin at screen 0.2\n"
                 "set key at graph 0.5, -0.18 center top horizontal samplen 3\n",
-                g.script);
+                picture.script);
     for (size_t i = 0; i < LLMSIM_N_METRICS; i++)
         if (c[i].n > 0) {
-            write_data(g.script, part, (enum llmsim_metric)i, room, is_short(&c[i]) ? 1e6 : 1e9);
-            write_panel(g.script, i, &c[i]);
+            write_data(picture.script, part, (enum llmsim_metric)i, room,
+                       is_short(&c[i]) ? 1e6 : 1e9);
+            write_panel(picture.script, i, &c[i]);
         }
-    (void)fputs("unset multiplot\n", g.script);
-    status = gnuplot_close(&g, err);
+    (void)fputs("unset multiplot\n", picture.script);
+    status = llmsim_picture_close(&picture, err);
 out:
     free(room);
     return status;

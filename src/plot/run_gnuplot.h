@@ -1,4 +1,4 @@
-/* run_gnuplot.h: gnuplot as a child process. */
+/* run_gnuplot.h: a script of a directory, run by gnuplot. */
 #ifndef LLMSIM_PLOT_RUN_GNUPLOT_H
 #define LLMSIM_PLOT_RUN_GNUPLOT_H
 

@@ -1,0 +1,108 @@
+/* picture.c: a picture, drawn by gnuplot from a script that is written to it. */
+#include "llmsim/plot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "start_gnuplot.h"
+
+static const struct {
+    const char *end;
+    const char *terminal;
+    unsigned pixels_per_unit; /* pdfcairo counts in inches */
+} terminals[] = {{".png", "pngcairo", 1}, {".svg", "svg", 1}, {".pdf", "pdfcairo", 100}};
+#define N_TERMINALS (sizeof terminals / sizeof *terminals)
+
+void llmsim_picture_string(FILE *script, const char *text)
+{
+    (void)fputc('"', script);
+    for (; *text != '\0'; text++) {
+        if (*text == '"' || *text == '\\')
+            (void)fputc('\\', script);
+        (void)fputc((unsigned char)*text < ' ' ? ' ' : *text, script);
+    }
+    (void)fputc('"', script);
+}
+
+/* Start gnuplot with its standard input from picture->script. Returns 0 or an errno. */
+static int start(struct llmsim_picture *picture)
+{
+    char program[] = "gnuplot", no_init_files[] = "-d";
+    char *const argv[] = {program, no_init_files, NULL};
+    bool good;
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return errno;
+    int error = gnuplot_start(&(struct gnuplot_start){NULL, argv, ends[0], -1}, &picture->pid);
+    (void)close(ends[0]);
+    if (error != 0) {
+        (void)close(ends[1]);
+        return error;
+    }
+    picture->script = fdopen(ends[1], "w");
+    if (picture->script != NULL)
+        return 0;
+    error = errno;
+    (void)close(ends[1]); /* which ends gnuplot */
+    (void)gnuplot_wait(picture->pid, &good);
+    return error;
+}
+
+enum llmsim_status llmsim_picture_open(struct llmsim_picture *picture, const char *path,
+                                       unsigned width, unsigned height, struct llmsim_error *err)
+{
+    size_t length = strlen(path), i = 0;
+    while (i < N_TERMINALS && (length <= 4 || strcmp(path + length - 4, terminals[i].end) != 0))
+        i++;
+    if (i == N_TERMINALS)
+        return llmsim_fail(err, LLMSIM_USAGE,
+                           "picture '%s': expected a name that ends in .png, .svg or .pdf", path);
+    *picture = (struct llmsim_picture){.path = path};
+    int n = snprintf(picture->temporary_path, sizeof picture->temporary_path, "%s.tmp.%ld", path,
+                     (long)getpid());
+    if (n < 0 || (size_t)n >= sizeof picture->temporary_path)
+        return llmsim_fail(err, LLMSIM_USAGE, "the path %.40s… is too long", path);
+    /* gnuplot would say it in five lines. */
+    FILE *made = fopen(picture->temporary_path, "we");
+    if (made == NULL)
+        return llmsim_fail_at(err, LLMSIM_IO, path, 0, 0, "cannot open for writing: %s",
+                              strerror(errno));
+    (void)fclose(made);
+    int error = start(picture);
+    if (error != 0) {
+        (void)unlink(picture->temporary_path);
+        return llmsim_fail_at(err, LLMSIM_IO, path, 0, 0, "cannot be drawn: %s",
+                              error == ENOENT ? "gnuplot is not installed" : strerror(error));
+    }
+    (void)fprintf(picture->script,
+                  "set terminal %s size %g,%g noenhanced font \"sans,11\"\nset output ",
+                  terminals[i].terminal, width / (double)terminals[i].pixels_per_unit,
+                  height / (double)terminals[i].pixels_per_unit);
+    llmsim_picture_string(picture->script, picture->temporary_path);
+    (void)fputs("\nset grid linetype 1 linecolor rgb \"#DDDDDD\" linewidth 0.7\n"
+                "set border 3 linecolor rgb \"#444444\"\nset tics nomirror\n",
+                picture->script);
+    return LLMSIM_OK;
+}
+
+enum llmsim_status llmsim_picture_close(struct llmsim_picture *picture, struct llmsim_error *err)
+{
+    bool good;
+    (void)fputs("\nunset output\n", picture->script);
+    bool is_written = fclose(picture->script) == 0;
+    bool is_lost = gnuplot_wait(picture->pid, &good) != 0;
+    if (!is_written || is_lost || !good) {
+        (void)unlink(picture->temporary_path);
+        return llmsim_fail_at(err, LLMSIM_IO, picture->path, 0, 0,
+                              "cannot be drawn: gnuplot failed");
+    }
+    if (rename(picture->temporary_path, picture->path) == 0)
+        return LLMSIM_OK;
+    int error = errno;
+    (void)unlink(picture->temporary_path);
+    return llmsim_fail_at(err, LLMSIM_IO, picture->path, 0, 0, "cannot be written: %s",
+                          strerror(error));
+}
