@@ -298,7 +298,8 @@ Test(validate, calibration_finds_what_was_hidden)
     cr_assert_eq(llmsim_calibrate(&c, &run, (struct llmsim_span){0, 20},
                                   (1u << LLMSIM_N_TUNABLES) - 1, &again, &err),
                  LLMSIM_OK);
-    cr_expect_arr_eq(&again, &found, sizeof found);
+    cr_expect_arr_eq(again.tuning.values, found.tuning.values, sizeof found.tuning.values);
+    cr_expect(again.loss == found.loss && again.n_replays == found.n_replays);
     llmsim_measured_close(&run);
 }
 
