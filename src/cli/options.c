@@ -224,7 +224,9 @@ enum llmsim_status cli_check_effect(const struct cli_option *rows, const bool *s
                                     const void *values, struct llmsim_error *err)
 {
     for (size_t i = 0; rows[i].name != NULL; i++) {
-        if (!seen[i] || has_effect(rows, &rows[i], values))
+        const void *value = (const char *)values + rows[i].offset;
+        bool is_off = rows[i].kind == CLI_FLAG && !*(const bool *)value;
+        if (!seen[i] || is_off || has_effect(rows, &rows[i], values))
             continue;
         const char *other = rows[i].goes_with;
         int length = (int)strcspn(other, "=");

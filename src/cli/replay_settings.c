@@ -91,6 +91,21 @@ static enum llmsim_status set_copies(const struct replay_settings *s,
     return LLMSIM_OK;
 }
 
+/* Seconds on the command line, to the nanosecond; what is more than nothing stays so. */
+static enum llmsim_status set_window(const struct replay_settings *s,
+                                     struct llmsim_replay_config *config, struct llmsim_error *err)
+{
+    const double most_s = (double)LLMSIM_MAX_ARRIVAL_NS / 1e9;
+    if (s->from_s > most_s || s->until_s > most_s)
+        return llmsim_fail(err, LLMSIM_USAGE, "--from %g, --until %g: expected at most %.0f s",
+                           s->from_s, s->until_s, most_s);
+    config->from_ns = (int64_t)(s->from_s * 1e9 + 0.5);
+    config->until_ns = (int64_t)(s->until_s * 1e9 + 0.5);
+    if (s->until_s > 0 && config->until_ns == 0)
+        config->until_ns = 1;
+    return LLMSIM_OK;
+}
+
 /* An option that would change nothing is a mistake, not a wish. */
 enum llmsim_status replay_setup_check(const struct replay_settings *s,
                                       const struct llmsim_trace_status *trace,
@@ -99,11 +114,6 @@ enum llmsim_status replay_setup_check(const struct replay_settings *s,
     if (s->long_prefill_token_threshold > 0 && strcmp(s->policy.name, "mixed") != 0)
         return llmsim_fail(err, LLMSIM_USAGE,
                            "--long-prefill-token-threshold goes with --policy mixed");
-    if (strcmp(s->router.name, llmsim_router_choice(0)->name) != 0 && s->replicas < 2 &&
-        s->prefill_replicas == 0)
-        return llmsim_fail(err, LLMSIM_USAGE,
-                           "--router %s goes with --replicas or --prefill-replicas",
-                           s->router.name);
     if (strcmp(s->router.name, "prefix-affinity") == 0 && !s->enable_prefix_caching)
         return llmsim_fail(err, LLMSIM_USAGE,
                            "--router prefix-affinity goes with --enable-prefix-caching");
@@ -141,8 +151,6 @@ enum llmsim_status replay_setup_init(struct replay_setup *setup, const struct re
         .decode_replicas = (uint32_t)s->decode_replicas,
         .router = s->router.name,
         .seed = s->seed,
-        .from_ns = (int64_t)(s->from_s * 1e9 + 0.5),
-        .until_ns = (int64_t)(s->until_s * 1e9 + 0.5),
     };
     setup->description = (struct llmsim_run_description){
         .config = config,
@@ -161,6 +169,8 @@ enum llmsim_status replay_setup_init(struct replay_setup *setup, const struct re
         status = set_kv_cache(s, &setup->model, &setup->gpu, config, err);
     if (status == LLMSIM_OK)
         status = set_copies(s, &setup->model, &setup->gpu, config, err);
+    if (status == LLMSIM_OK)
+        status = set_window(s, config, err);
     setup->description.settings = setup->listed;
     setup->description.n_settings = cli_list_settings(replay_settings_options, s, setup->listed);
     return status;
