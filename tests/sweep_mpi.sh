@@ -7,6 +7,9 @@ program=$1 source=$2
 export LLMSIM_DATA=$source/data LC_ALL=C
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 # as in a container
 export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_btl_base_warn_component_unused=0
+# After SIGTERM the other ranks finish what they are at, which on a busy machine takes more than the
+# one second that mpirun waits by itself.
+export OMPI_MCA_odls_base_sigkill_timeout=30
 export ASAN_OPTIONS=detect_leaks=0:${ASAN_OPTIONS-} # Open MPI's own
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
