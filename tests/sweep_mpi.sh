@@ -9,7 +9,7 @@ export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 # as in a conta
 export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_btl_base_warn_component_unused=0
 # After SIGTERM the other ranks finish what they are at, which on a busy machine takes more than the
 # one second that mpirun waits by itself.
-export OMPI_MCA_odls_base_sigkill_timeout=30
+export OMPI_MCA_odls_base_sigkill_timeout=4
 export ASAN_OPTIONS=detect_leaks=0:${ASAN_OPTIONS-} # Open MPI's own
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
