@@ -93,7 +93,8 @@ struct llmsim_fit_model_errors {
 struct llmsim_fit_coefficient {
     const char *name;
     double value;
-    double low, high;     /* 95 % confidence, not below 0; both 0 where the value is 0 */
+    double low, high;     /* 95 % confidence, not below 0; both 0 where it is at a bound */
+    bool is_at_bound;     /* 0, or prompt_s as large as seq_s */
     const char *left_out; /* why it is not in the model; NULL: it is, though it may be 0 */
 };
 

@@ -19,7 +19,7 @@ extern "C" {
     X(step_s)          /* every step */                                                            \
     X(batched_s)       /* every step of more than one new token */                                 \
     X(seq_s)           /* a sequence of the step */                                                \
-    X(prompt_s)        /* a sequence of them that is a prompt, on top */                           \
+    X(prompt_s)        /* a prompt, on top; a fit's is at most seq_s */                            \
     X(token_s)         /* a new token */                                                           \
     X(weights_s)       /* one read of the weights */                                               \
     X(ridge_tokens)    /* new tokens whose arithmetic takes as long as that read; over 0 */        \

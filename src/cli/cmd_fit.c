@@ -76,6 +76,8 @@ static void print_report(const struct job *job)
             (void)printf("%-16s %14s   left out: %s\n", c->name, "-", c->left_out);
         else if (c->value <= 0)
             (void)printf("%-16s %14s   at its bound\n", c->name, "0");
+        else if (c->is_at_bound)
+            (void)printf("%-16s %14.5e   at its bound, seq_s\n", c->name, c->value);
         else
             (void)printf("%-16s %14.5e   %.2e to %.2e\n", c->name, c->value, c->low, c->high);
     }

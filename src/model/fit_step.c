@@ -86,7 +86,12 @@ static void add_tokens(double *f, double tokens, double times, const struct bend
     f[TERM_SPILL] += times * tokens / (1 + y * y * y);
 }
 
-/* What each coefficient is multiplied with in a measurement. */
+/* What each coefficient is multiplied with in a measurement.
+ *
+ * A prompt's own cost r is at most that of any sequence, h: measurements of few splits of the same
+ * tokens would else give a prompt tens of milliseconds, which no server takes for it. The pairs
+ * (h, r) with 0 <= r <= h are the sums x (1, 0) + y (1, 1) with x, y >= 0, so TERM_PROMPT is y, its
+ * column counts prompts twice, and the bound is one of the regression's "none is negative". */
 static void set_columns(const struct llmsim_fit_row *row, const struct bends *bends,
                         double f[static N_TERMS])
 {
@@ -96,7 +101,6 @@ static void set_columns(const struct llmsim_fit_row *row, const struct bends *be
     f[TERM_SEQ] = (double)s->prefill_seqs + s->decode_seqs;
     f[TERM_CONTEXT] = (double)s->context_tokens;
     if (s->prefill_seqs > 0) {
-        f[TERM_PROMPT] = s->prefill_seqs;
         f[TERM_ATTENTION] = llmsim_smooth_max((double)s->prefill_sum_sq,
                                               bends->walk * (double)s->prefill_context_tokens);
         f[TERM_MIXED_CONTEXT] = (double)s->context_tokens;
@@ -106,6 +110,7 @@ static void set_columns(const struct llmsim_fit_row *row, const struct bends *be
         f[TERM_SEQ] += (double)row->n_decode_steps * row->decode_seqs;
         f[TERM_CONTEXT] += (double)row->context_tokens;
     }
+    f[TERM_PROMPT] = f[TERM_SEQ] + s->prefill_seqs;
 }
 
 /* ---- one trial ---- */
@@ -381,6 +386,8 @@ static enum llmsim_status choose_terms(const struct llmsim_fit_group *g, struct 
             left_out[j] = wants[j].why_not;
         else if (j >= N_REQUIRED_TERMS && n_shapes < 2 * (n_terms + 2))
             left_out[j] = "too few different measurements";
+        else if (j == TERM_PROMPT && !p->uses[TERM_SEQ])
+            left_out[j] = "seq_s, its bound, is left out";
         else if (share_left(p, j, room) < SPANNED_SHARE)
             left_out[j] = "the profile cannot tell it from the others";
         p->uses[j] = left_out[j] == NULL;
@@ -465,7 +472,7 @@ static struct llmsim_fitted make_coefficients(const struct trial *t)
     struct llmsim_fitted f = {
         .step_s = x[TERM_STEP],
         .batched_s = x[TERM_BATCHED],
-        .seq_s = x[TERM_SEQ],
+        .seq_s = x[TERM_SEQ] + x[TERM_PROMPT],
         .prompt_s = x[TERM_PROMPT],
         .token_s = x[TERM_TOKEN],
         .weights_s = x[TERM_WEIGHTS],
@@ -548,8 +555,10 @@ static enum llmsim_status set_confidence(const struct llmsim_fit_group *g, const
     double *members = (double *)&f;
     size_t free_ones[LLMSIM_FIT_N_COEFFICIENTS], k = 0;
     for (size_t j = 0; j < LLMSIM_FIT_N_COEFFICIENTS; j++)
-        if (members[j] > 0 && report->coefficients[j].left_out == NULL)
+        if (!report->coefficients[j].is_at_bound && report->coefficients[j].left_out == NULL)
             free_ones[k++] = j;
+    /* At its upper bound r goes with h. */
+    bool is_tied = f.prompt_s > 0 && f.prompt_s >= f.seq_s;
     double *jacobian = malloc(p->n * k * sizeof *jacobian + 1);
     struct llmsim_condition condition;
     if (jacobian == NULL)
@@ -561,13 +570,16 @@ static enum llmsim_status set_confidence(const struct llmsim_fit_group *g, const
         double *m = &members[free_ones[j]], value = *m, h = 1e-4 * value;
         for (size_t i = 0; i < p->n; i++) {
             *m = value + h;
+            f.prompt_s = is_tied ? f.seq_s : f.prompt_s;
             double up = llmsim_fit_predict(&f, p->rows[i]);
             *m = value - h;
+            f.prompt_s = is_tied ? f.seq_s : f.prompt_s;
             double down = llmsim_fit_predict(&f, p->rows[i]);
             jacobian[i * k + j] =
                 sqrt(p->base_weights[i]) * (up - down) / (2 * h) / p->rows[i]->latency_s;
         }
         *m = value;
+        f.prompt_s = report->fit.coefficients.prompt_s;
     }
     enum llmsim_status status = llmsim_linear_condition(jacobian, p->n, k, &condition, err);
     if (status == LLMSIM_OK && !(condition.number < MAX_CONDITION)) {
@@ -636,6 +648,8 @@ static void name_coefficients(struct llmsim_fit_report *report,
         for (size_t j = 0; j < N_TERMS; j++)
             if (strcmp(term_names[j], c->name) == 0)
                 c->left_out = left_out[j];
+        c->is_at_bound = c->value <= 0 || (strcmp(c->name, "prompt_s") == 0 &&
+                                           c->value >= report->fit.coefficients.seq_s);
         if (strcmp(c->name, "ridge_tokens") == 0 && report->fit.coefficients.weights_s <= 0)
             c->left_out = "weights_s is 0";
         if (strcmp(c->name, "spill_tokens") == 0 && report->fit.coefficients.spill_s <= 0)

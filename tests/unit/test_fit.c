@@ -189,7 +189,7 @@ static const struct llmsim_fitted truth = {
     .step_s = 4e-3,
     .batched_s = 5e-4,
     .seq_s = 2e-5,
-    .prompt_s = 3e-4,
+    .prompt_s = 1e-5,
     .token_s = 8e-6,
     .weights_s = 9e-3,
     .ridge_tokens = 300,
@@ -202,16 +202,22 @@ static const struct llmsim_fitted truth = {
 };
 
 /* Normal noise of that deviation, and every `outliers`-th measurement three times too slow. */
-static void measure(struct synthetic *s, double noise, uint64_t outliers, uint64_t seed)
+static void measure_server(struct synthetic *s, const struct llmsim_fitted *server, double noise,
+                           uint64_t outliers, uint64_t seed)
 {
     for (size_t i = 0; i < s->group.n_rows; i++) {
         double u = 0;
         for (int k = 0; k < 12; k++) /* about normal, of variance 1 */
             u += (double)case_random(&seed, 1000001) / 1e6 - 0.5;
-        s->rows[i].latency_s = llmsim_fit_predict(&truth, &s->rows[i]) * (1 + noise * u);
+        s->rows[i].latency_s = llmsim_fit_predict(server, &s->rows[i]) * (1 + noise * u);
         if (outliers > 0 && case_random(&seed, outliers) == 0)
             s->rows[i].latency_s *= 3;
     }
+}
+
+static void measure(struct synthetic *s, double noise, uint64_t outliers, uint64_t seed)
+{
+    measure_server(s, &truth, noise, outliers, seed);
 }
 
 static void expect_near(const struct llmsim_fit_report *r, const char *name, double value,
@@ -284,6 +290,70 @@ Test(fit, known_coefficients_with_noise_and_outliers)
         llmsim_fit_report_fini(&r);
     }
     cr_expect_gt((double)n_inside, 0.85 * (double)n_free, "%zu of %zu", n_inside, n_free);
+}
+
+/* 1,024 tokens as so many prompts of equal length. */
+static double split_s(const struct llmsim_fitted *f, uint32_t n_prompts)
+{
+    struct llmsim_fit_row row = {.phase = LLMSIM_FIT_PREFILL};
+    row.shape = (struct llmsim_step_shape){.prefill_tokens = 1024,
+                                           .prefill_seqs = n_prompts,
+                                           .prefill_sum_sq = 1024 * 1024 / n_prompts};
+    return llmsim_fit_predict(f, &row);
+}
+
+/* A prompt costs three quarters of a sequence on top: both come back. */
+Test(fit, cost_of_a_prompt_below_its_bound)
+{
+    static struct synthetic s;
+    struct llmsim_fitted server = truth;
+    struct llmsim_fit_report r;
+    server.seq_s = 4e-4;
+    server.prompt_s = 3e-4;
+    add_grid(&s);
+    measure_server(&s, &server, 0, 0, 1);
+    cr_assert_eq(llmsim_fit_group_run(&s.group, &no_sizes, &r, &err), LLMSIM_OK, "%s", err.message);
+    expect_near(&r, "seq_s", 4e-4, 0.02);
+    expect_near(&r, "prompt_s", 3e-4, 0.1);
+    llmsim_fit_report_fini(&r);
+}
+
+/* What Splitwise's file looks like: prompts alone of 128 to 8,192 tokens, and batches of 512-token
+ * prompts, of which those of 2 to 16 are slow: 20 ms a prompt on top. Of 1,024 tokens there are
+ * only 1 and 2 prompts. */
+static void add_slow_batches(struct synthetic *s)
+{
+    begin(s);
+    for (uint64_t n = 128; n <= 8192; n *= 2)
+        add_prefill(s, n, 0, 1);
+    for (uint32_t seqs = 2; seqs <= 16; seqs *= 2)
+        add_prefill(s, 512, 0, seqs);
+    for (uint32_t n = 1; n <= 64; n *= 2)
+        for (uint64_t context = 256; context <= 4096; context *= 2)
+            add_decode(s, n, context);
+}
+
+/* The bound by hand: of 16 prompts in place of one, 15 cost h + r more, and r is at most h; the
+ * decodes say that h is some 20 us. Without the bound it would be 15 times 20 ms. */
+Test(fit, cost_of_a_prompt_at_its_bound)
+{
+    static struct synthetic s;
+    struct llmsim_fitted server = truth;
+    struct llmsim_fit_report r;
+    server.prompt_s = 2e-2;
+    add_slow_batches(&s);
+    measure_server(&s, &server, 0, 0, 1);
+    cr_assert_eq(llmsim_fit_group_run(&s.group, &no_sizes, &r, &err), LLMSIM_OK, "%s", err.message);
+    const struct llmsim_fitted *f = &r.fit.coefficients;
+    cr_expect_leq(f->prompt_s, f->seq_s);
+    cr_expect_lt(f->seq_s, 2e-4);
+    cr_expect_leq(split_s(f, 16) - split_s(f, 1), 30 * f->seq_s + 1e-12);
+    for (size_t i = 0; i < LLMSIM_FIT_N_COEFFICIENTS; i++) {
+        const struct llmsim_fit_coefficient *c = &r.coefficients[i];
+        if (strcmp(c->name, "prompt_s") == 0)
+            cr_expect(c->is_at_bound && c->left_out == NULL && c->low == 0 && c->high == 0);
+    }
+    llmsim_fit_report_fini(&r);
 }
 
 /* What the engines use and what the fit predicts are one formula. */
