@@ -595,7 +595,7 @@ static enum llmsim_status end_step(struct step_replica *r)
                                         .context_tokens = r->step.shape.context_tokens};
     for (uint32_t i = 0; i < n_decodes; i++) {
         struct active *a = r->running.items[i];
-        if (a->request.arrival_ns >= e->run->config->from_ns)
+        if (llmsim_run_reports(e->run, &a->request))
             r->gaps[r->step.n_gaps++] = (struct llmsim_gap){a->last_token, 1};
         a->decode_time += llmsim_cost_step(cost, &decodes);
         put_token(e, a);

@@ -199,11 +199,6 @@ static void reject_head(struct boundary *b, enum llmsim_outcome outcome)
     take_head(b);
 }
 
-static bool is_reported(const struct replica *r, const struct llmsim_request *request)
-{
-    return request->arrival_ns >= r->run->config->from_ns;
-}
-
 static uint32_t tokens_made(const struct replica *r, const struct slot *slot)
 {
     return slot->tokens_at_start + (uint32_t)(r->decode_step - slot->first_decode_step);
@@ -324,7 +319,7 @@ static void start_decoding(struct replica *r, struct slot *slot)
     slot->is_running = true;
     slot->next = llmsim_wheel_put(&r->wheel, ending_step(slot), index);
     r->context_tokens += (uint64_t)slot->request.prompt_tokens + slot->tokens_at_start;
-    r->n_reported += is_reported(r, &slot->request);
+    r->n_reported += llmsim_run_reports(r->run, &slot->request);
     if (r->boundary.kv.total != 0)
         (*residue_of(r, slot))++;
 }
@@ -337,7 +332,7 @@ static void stop_decoding(struct replica *r, uint32_t index)
     slot->is_running = false;
     r->free_slots[--r->n_running] = index;
     r->context_tokens -= (uint64_t)slot->request.prompt_tokens + tokens_made(r, slot);
-    r->n_reported -= is_reported(r, &slot->request);
+    r->n_reported -= llmsim_run_reports(r->run, &slot->request);
     if (kv->total != 0) {
         give_blocks(r, &slot->request, stored_tokens(r, slot), &slot->hold);
         (*residue_of(r, slot))--;
@@ -480,7 +475,7 @@ static void put_gap(struct replica *r, llmsim_time since, uint32_t n_seqs)
 /* A running request that has had no decode step since it came is still among the gaps. */
 static void leave_gaps(struct replica *r, const struct slot *slot)
 {
-    if (slot->first_decode_step != r->decode_step || !is_reported(r, &slot->request))
+    if (slot->first_decode_step != r->decode_step || !llmsim_run_reports(r->run, &slot->request))
         return;
     size_t i = r->n_gaps - 1;
     while (r->gaps[i].since != slot->since)
@@ -608,7 +603,7 @@ static void join(struct replica *r, const struct away *away)
     slot->kind = away->kind;
     set_start(r, slot);
     start_decoding(r, slot);
-    put_gap(r, slot->since, is_reported(r, &slot->request));
+    put_gap(r, slot->since, llmsim_run_reports(r->run, &slot->request));
 }
 
 /* Who has a KV cache elsewhere and is first to come back; NULL if nobody is. */

@@ -1,8 +1,8 @@
 /* order.h: the order of the waiting queue.
  *
- * An order is a row of the table in order.c. First come, first served needs no queue of its own: it
- * is the trace. The others keep the requests that have arrived in a heap. Preempted requests are
- * ahead of the queue, whatever its order. */
+ * An order is a row of the table in order.c. First come, first served on one replica needs no queue
+ * of its own: it is the trace. Otherwise the requests that have arrived are kept in a heap.
+ * Preempted requests are ahead of the queue, whatever its order. */
 #ifndef LLMSIM_SIM_ORDER_H
 #define LLMSIM_SIM_ORDER_H
 

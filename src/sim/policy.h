@@ -82,7 +82,8 @@ struct boundary {
 struct policy {
     struct llmsim_choice choice;
     bool mixes; /* decodes go on beside prompts, and have the first claim on KV blocks */
-    /* Set the last four members of the boundary. An empty step means that there is nothing to do.
+    /* Set the step of the boundary, its last members from n_chunks on. An empty step means that
+     * there is nothing to do.
      */
     void (*form)(struct boundary *b);
     /* Would a request that arrives now, with nobody ahead of it, be admitted at this boundary? An

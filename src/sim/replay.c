@@ -218,11 +218,10 @@ static void count_completed(struct run *run, const struct llmsim_result *result)
     totals->output_tokens += result->request.output_tokens;
 }
 
-/* What arrived before the window that is looked at was simulated for what it does to others. */
 static enum llmsim_status end_request(struct run *run, struct llmsim_result *result)
 {
     enum llmsim_status status = LLMSIM_OK;
-    if (result->request.arrival_ns >= run->config->from_ns) {
+    if (llmsim_run_reports(run, &result->request)) {
         status = tell_sinks(run, result);
         run->totals.n_requests++;
         if (result->outcome == LLMSIM_OUTCOME_COMPLETED)

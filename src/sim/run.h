@@ -40,7 +40,8 @@ struct run {
     /* Requests of one printed time are reported together, in the order of their ids. */
     struct ended *ended;
     size_t n_ended, ended_capacity;
-    uint64_t n_put, n_put_tokens; /* that were ever put there, and their output tokens */
+    uint64_t n_put;        /* that were ever put there */
+    uint64_t n_put_tokens; /* of those that were reported */
     void (*free_kept)(void *kept);
 };
 
@@ -54,6 +55,13 @@ extern const struct engine llmsim_engine_step, llmsim_engine_fast;
 LLMSIM_MUST_CHECK enum llmsim_status llmsim_boundary_init(struct boundary *b,
                                                           const struct run *run);
 void llmsim_boundary_fini(struct boundary *b);
+
+/* Does the request arrive in the window that is looked at? What arrives before is simulated for
+ * what it does to others. */
+static inline bool llmsim_run_reports(const struct run *run, const struct llmsim_request *request)
+{
+    return request->arrival_ns >= run->config->from_ns;
+}
 
 /* How long a request's KV cache takes over the link, without its latency. */
 static inline llmsim_time llmsim_run_transfer_time(const struct run *run,
