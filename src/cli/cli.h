@@ -51,8 +51,8 @@ struct cli_option {
     /* summary.json does not have it among the settings: it says it elsewhere, or no number depends
      * on it. */
     bool is_no_setting;
-    /* "kv-cache=paged", or "prefill-replicas" for a number that is not 0: given without that, it
-     * would change nothing. */
+    /* "kv-cache=paged", or "prefill-replicas" for a number that is not 0 or a text that is given:
+     * without that, it would change nothing. */
     const char *goes_with;
     bool one_value;  /* a sweep, which reads its trace and catalogues once, cannot vary it */
     bool has_commas; /* a comma is part of its value, not between values of a sweep */

@@ -295,6 +295,7 @@ static const struct cli_option options[] = {
      .kind = CLI_U64,
      .initial = "1000",
      .max = 1000000000,
+     .goes_with = "trace-events",
      .offset = offsetof(struct values, trace_events_limit)},
     {.name = "compress",
      .argument = "HOW",

@@ -213,6 +213,8 @@ static bool has_effect(const struct cli_option *rows, const struct cli_option *o
         if (strncmp(o->name, option->goes_with, length) != 0 || o->name[length] != '\0')
             continue;
         const void *value = (const char *)values + o->offset;
+        if (o->kind == CLI_STRING)
+            return *(const char *const *)value != NULL;
         return o->kind == CLI_CHOICE ? strcmp(((const struct cli_choice *)value)->name,
                                               option->goes_with + length + 1) == 0
                                      : *(const uint64_t *)value != 0;

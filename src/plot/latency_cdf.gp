@@ -16,7 +16,7 @@ percentile_x(i) = value(metric."_p".word("50 90 99", int(i) + 1))
 eval begin_panels
 do for [i = 1 : 3] {
     metric = word("ttft itl e2e", i)
-    eval place(0.05 + 0.325 * (i - 1), 0.32 + 0.325 * (i - 1), 0.14, 0.80)
+    eval place(0.075 + 0.32 * (i - 1), 0.335 + 0.32 * (i - 1), 0.14, 0.80)
     set xlabel word("TTFT ITL E2E", i)." (s)"
     if (!is_text) { set ylabel i == 2 ? "share of gaps between tokens" : "share of requests" }
     dash = metric eq "itl" && itl_is_points ? 2 : 1
