@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "cli.h"
+#include "keep_inputs.h"
 #include "llmsim/fit.h"
 
 struct values {
@@ -179,6 +180,23 @@ static enum llmsim_status fit_all(const struct values *v, const struct llmsim_fi
     return status;
 }
 
+/* --output may be a ptps.json, to which the entries are added. */
+static enum llmsim_status keep_inputs(const struct values *v, const char *const *profiles, size_t n,
+                                      struct llmsim_error *err)
+{
+    const struct cli_output outputs[] = {
+        {"--output", v->output}, {"--plot", v->plot}, {"the report", "-"}};
+    const size_t n_outputs = sizeof outputs / sizeof *outputs;
+    enum llmsim_status status = LLMSIM_OK;
+    for (size_t i = 0; i < n && status == LLMSIM_OK; i++)
+        status = cli_keep_input(outputs, n_outputs, "a profile", profiles[i], err);
+    if (status == LLMSIM_OK)
+        status = cli_keep_catalogue(outputs, 1, v->data_dir, "ptps.json", err);
+    if (status == LLMSIM_OK)
+        status = cli_keep_catalogue(outputs + 1, n_outputs - 1, v->data_dir, NULL, err);
+    return status == LLMSIM_OK ? cli_keep_apart(outputs, n_outputs, err) : status;
+}
+
 static enum llmsim_status run(const void *values, const char *const *operands, size_t n_operands,
                               struct llmsim_error *err)
 {
@@ -187,7 +205,10 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
     struct llmsim_catalogue *catalogue = NULL;
     struct job *jobs = NULL;
     size_t n_jobs = 0;
-    enum llmsim_status status = llmsim_fit_profile_read(operands, n_operands, &profile, err);
+    enum llmsim_status status = keep_inputs(v, operands, n_operands, err);
+    if (status != LLMSIM_OK)
+        return status;
+    status = llmsim_fit_profile_read(operands, n_operands, &profile, err);
     if (status != LLMSIM_OK)
         return status;
     /* Without --data the catalogue only adds the model's sizes, if it is there. */

@@ -4,6 +4,7 @@
 
 #include "cli.h"
 #include "interrupt.h"
+#include "keep_inputs.h"
 #include "progress.h"
 #include "replay_settings.h"
 
@@ -196,14 +197,12 @@ static enum llmsim_status open_trace(const struct values *v, const char *path,
     return llmsim_trace_open(path, &options, trace, err);
 }
 
-static enum llmsim_status open_results(const struct values *v, const char *trace_path,
+static enum llmsim_status open_results(const struct values *v, const char *dir,
                                        const struct llmsim_run_description *description,
                                        struct llmsim_results **results, struct llmsim_error *err)
 {
-    char dir[512];
-    cli_default_output(trace_path, "", dir, sizeof dir);
     struct llmsim_results_options options = {
-        .dir = v->output != NULL ? v->output : dir,
+        .dir = dir,
         .requests = !v->no_requests,
         .tokens = !v->no_tokens,
         .tokens_path = v->tokens_output,
@@ -213,6 +212,29 @@ static enum llmsim_status open_results(const struct values *v, const char *trace
         .trace_events_n_requests = v->trace_events_limit,
     };
     return llmsim_results_open(&options, description, results, err);
+}
+
+/* `results` is where rejected rows go while the trace is read. A run that fails leaves no directory
+ * that it has made. */
+static enum llmsim_status run_into_directory(const struct values *v, const char *trace_path,
+                                             const struct replay_setup *setup,
+                                             struct llmsim_trace *trace,
+                                             struct llmsim_results **results,
+                                             struct llmsim_error *err)
+{
+    char named[512];
+    cli_default_output(trace_path, "", named, sizeof named);
+    const char *dir = v->output != NULL ? v->output : named;
+    struct cli_new_directories made;
+    cli_new_directories_init(&made, dir);
+    enum llmsim_status status = open_results(v, dir, &setup->description, results, err);
+    if (status == LLMSIM_OK)
+        status = run_open(v, &setup->config, trace, *results, err);
+    llmsim_results_close(*results);
+    if (status != LLMSIM_OK)
+        cli_new_directories_remove(&made);
+    cli_new_directories_fini(&made);
+    return status;
 }
 
 static enum llmsim_status check_settings(const struct values *v, const struct llmsim_trace *trace,
@@ -227,6 +249,19 @@ static enum llmsim_status check_settings(const struct values *v, const struct ll
     return replay_setup_check(&v->settings, &status, err);
 }
 
+/* The results in the directory are compared with the trace where they are opened. */
+static enum llmsim_status keep_inputs(const struct values *v, const char *trace_path,
+                                      struct llmsim_error *err)
+{
+    const struct cli_output outputs[] = {{"--tokens-output", v->tokens_output},
+                                         {"--trace-events", v->trace_events}};
+    const size_t n = sizeof outputs / sizeof *outputs;
+    enum llmsim_status status = cli_keep_input(outputs, n, "the trace", trace_path, err);
+    if (status == LLMSIM_OK)
+        status = cli_keep_catalogue(outputs, n, v->settings.catalogue.data_dir, NULL, err);
+    return status;
+}
+
 static enum llmsim_status run(const void *values, const char *const *operands, size_t n_operands,
                               struct llmsim_error *err)
 {
@@ -236,7 +271,9 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
     struct replay_setup setup;
     struct llmsim_results *results = NULL;
     struct llmsim_trace *trace = NULL;
-    enum llmsim_status status = replay_setup_init(&setup, &v->settings, path, NULL, err);
+    enum llmsim_status status = keep_inputs(v, path, err);
+    if (status == LLMSIM_OK)
+        status = replay_setup_init(&setup, &v->settings, path, NULL, err);
     if (status == LLMSIM_OK)
         status = open_trace(v, path, &results, &trace, err);
     if (status == LLMSIM_OK)
@@ -251,10 +288,7 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
      * get their names comes too late. */
     interrupt_catch();
     if (status == LLMSIM_OK)
-        status = open_results(v, path, &setup.description, &results, err);
-    if (status == LLMSIM_OK)
-        status = run_open(v, &setup.config, trace, results, err);
-    llmsim_results_close(results);
+        status = run_into_directory(v, path, &setup, trace, &results, err);
     interrupt_release();
     llmsim_trace_close(trace);
     return status;

@@ -5,6 +5,7 @@
 
 #include "cli.h"
 #include "interrupt.h"
+#include "keep_inputs.h"
 
 struct values {
     struct cli_trace_options trace;
@@ -181,7 +182,10 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
         return llmsim_fail(err, LLMSIM_USAGE,
                            "--repeat %llu reads the trace as often; expected a file, not '%s'",
                            (unsigned long long)c.v->repeat, c.path);
-    enum llmsim_status status = open_trace(&c, &trace, err);
+    const struct cli_output output = {"the new one", c.v->out.path};
+    enum llmsim_status status = cli_keep_input(&output, 1, "the trace", c.path, err);
+    if (status == LLMSIM_OK)
+        status = open_trace(&c, &trace, err);
     if (status != LLMSIM_OK)
         return status;
     interrupt_catch();

@@ -4,6 +4,7 @@
 
 #include "cli.h"
 #include "interrupt.h"
+#include "keep_inputs.h"
 
 struct values {
     const char *prompt, *output_tokens, *lengths_from, *classes;
@@ -146,7 +147,10 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
     struct llmsim_trace_writer *writer = NULL;
     (void)operands;
     (void)n_operands;
+    const struct cli_output output = {"the new one", v->out.path};
     enum llmsim_status status = set_options(v, &generate_options, err);
+    if (status == LLMSIM_OK)
+        status = cli_keep_input(&output, 1, "the trace of --lengths-from", v->lengths_from, err);
     if (status == LLMSIM_OK && v->lengths_from != NULL)
         status = read_sample(v->lengths_from, &sample, &generate_options.n_sample, err);
     if (status == LLMSIM_OK && v->classes != NULL)

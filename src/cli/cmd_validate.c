@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "keep_inputs.h"
 #include "replay_settings.h"
 #include "validation.h"
 
@@ -13,6 +14,8 @@ struct values {
     const char *calibrate_on, *tune, *requests, *plot;
     struct cli_choice format;
 };
+
+static const char first_part[] = "first:";
 
 /* ---- options ---- */
 
@@ -73,6 +76,26 @@ static enum llmsim_status check_options(const struct values *v, struct llmsim_er
     return LLMSIM_OK;
 }
 
+/* "first:1/3" and the like: a part of the measured run, not another. */
+static bool is_part(const char *calibrate_on)
+{
+    return strncmp(calibrate_on, first_part, strlen(first_part)) == 0;
+}
+
+static enum llmsim_status keep_inputs(const struct values *v, const char *measured,
+                                      struct llmsim_error *err)
+{
+    const struct cli_output outputs[] = {
+        {"--requests", v->requests}, {"--plot", v->plot}, {"the comparison", "-"}};
+    const size_t n = sizeof outputs / sizeof *outputs;
+    enum llmsim_status status = cli_keep_input(outputs, n, "the measured run", measured, err);
+    if (status == LLMSIM_OK && v->calibrate_on != NULL && !is_part(v->calibrate_on))
+        status = cli_keep_input(outputs, n, "the run of --calibrate-on", v->calibrate_on, err);
+    if (status == LLMSIM_OK)
+        status = cli_keep_catalogue(outputs, n, v->settings.catalogue.data_dir, NULL, err);
+    return status == LLMSIM_OK ? cli_keep_apart(outputs, n, err) : status;
+}
+
 /* ---- the work ---- */
 
 static enum llmsim_status open_measured(const struct values *v, const char *path,
@@ -120,14 +143,13 @@ static enum llmsim_status calibrate(struct validation *w, const struct llmsim_me
 static enum llmsim_status make_parts(const struct values *v, struct validation *w,
                                      struct llmsim_error *err)
 {
-    static const char first[] = "first:";
     struct llmsim_span all = {0, w->run.n}, tuned_on = {0, 0}, rest = all;
     const struct llmsim_measured_run *other = &w->other;
     enum llmsim_status status;
     if (v->calibrate_on == NULL)
         return add_part(w, "all", &w->run, all, err);
-    if (strncmp(v->calibrate_on, first, strlen(first)) == 0) {
-        status = parse_first(v->calibrate_on + strlen(first), w->run.n, &tuned_on.last, err);
+    if (is_part(v->calibrate_on)) {
+        status = parse_first(v->calibrate_on + strlen(first_part), w->run.n, &tuned_on.last, err);
         rest.first = tuned_on.last;
         other = &w->run;
     } else {
@@ -170,6 +192,8 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
     enum llmsim_status status = check_options(v, err);
     if (status == LLMSIM_OK)
         status = parse_tunables(v->tune, &w.tunables, err);
+    if (status == LLMSIM_OK)
+        status = keep_inputs(v, operands[0], err);
     if (status == LLMSIM_OK)
         status = replay_setup_init(&setup, &v->settings, operands[0], NULL, err);
     if (status == LLMSIM_OK)

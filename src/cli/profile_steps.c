@@ -7,6 +7,7 @@
 
 #include "cuda_device.h"
 #include "interrupt.h"
+#include "keep_inputs.h"
 
 /* What --plan-for takes for granted, where no device says it: it decides how contexts are split. */
 #define USUAL_MULTIPROCESSORS 132
@@ -183,7 +184,13 @@ enum llmsim_status profile_steps(const struct profile_options *options,
     struct llmsim_network network;
     struct llmsim_profile_sweep sweep = {
         .phase = phase, .max_tokens = options->max_tokens, .max_batch = options->max_batch};
-    enum llmsim_status status = llmsim_catalogue_open(options->data_dir, &catalogue, err);
+    const struct cli_output output = {"the profile", options->output};
+    enum llmsim_status status =
+        cli_keep_input(&output, 1, "the model's config", options->config_path, err);
+    if (status == LLMSIM_OK)
+        status = cli_keep_catalogue(&output, 1, options->data_dir, NULL, err);
+    if (status == LLMSIM_OK)
+        status = llmsim_catalogue_open(options->data_dir, &catalogue, err);
     if (status != LLMSIM_OK)
         return status;
     status = open_network(options, catalogue, &network, err);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "interrupt.h"
+#include "keep_inputs.h"
 
 #define MANY_POINTS 1000000
 /* An event takes some tens of nanoseconds. */
@@ -166,6 +167,7 @@ enum llmsim_status sweep_plan_init(struct sweep_plan *plan, const char *spec_pat
                                    struct llmsim_error *err)
 {
     const struct llmsim_grid_keys keys = {plan, known_name, check_value};
+    plan->spec_path = spec_path;
     cli_list_options(replay_settings_options, &plan->replay);
     enum llmsim_status status = llmsim_grid_create(&plan->grid, err);
     if (status == LLMSIM_OK && spec_path != NULL)
@@ -370,14 +372,14 @@ static enum llmsim_status print_points(const struct sweep_plan *plan, struct llm
 static enum llmsim_status add_files(const struct sweep_plan *plan,
                                     struct llmsim_json_document *manifest, struct llmsim_error *err)
 {
-    static const char *const names[] = {"gpu.json", "model.json", "ptps.json"};
     struct replay_settings common;
+    const char *name;
     char dir[LLMSIM_ERROR_FILE_MAX], path[LLMSIM_ERROR_FILE_MAX + 16];
     enum llmsim_status status = set_common(plan, &common, err);
     if (status == LLMSIM_OK)
         status = llmsim_catalogue_find_dir(common.catalogue.data_dir, dir, sizeof dir, err);
-    for (size_t i = 0; i < sizeof names / sizeof *names && status == LLMSIM_OK; i++) {
-        (void)snprintf(path, sizeof path, "%s/%s", dir, names[i]);
+    for (size_t i = 0; (name = cli_catalogue_file(i)) != NULL && status == LLMSIM_OK; i++) {
+        (void)snprintf(path, sizeof path, "%s/%s", dir, name);
         status = llmsim_manifest_add_file(manifest, path, err);
     }
     for (size_t i = 0; i < llmsim_grid_n_settings(plan->grid) && status == LLMSIM_OK; i++) {
@@ -385,6 +387,39 @@ static enum llmsim_status add_files(const struct sweep_plan *plan,
         if (row != NULL && row->kind == CLI_STRING && llmsim_grid_is_fixed(plan->grid, i))
             status = llmsim_manifest_add_file(manifest, llmsim_grid_value(plan->grid, 0, i), err);
     }
+    return status;
+}
+
+/* DIR/summaries/POINT.json: is `path` one? */
+static bool is_summary(const struct sweep_plan *plan, const char *path, char *own, size_t capacity)
+{
+    const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
+    (void)snprintf(own, capacity, "%s/summaries/%s", plan->dir, name);
+    return plan->summaries && strcmp(name + strspn(name, "0123456789"), ".json") == 0;
+}
+
+/* The files of the directory are none of those that are read. */
+static enum llmsim_status keep_inputs(const struct sweep_plan *plan, const char *file_name,
+                                      struct llmsim_error *err)
+{
+    enum { N_FILES = 3, N_READ = 2 };
+    const char *const names[N_FILES] = {file_name, "journal", "manifest.json"};
+    const char *const read[N_READ] = {plan->trace_path, plan->spec_path};
+    const char *const read_as[N_READ] = {"the trace", "the spec"};
+    char paths[N_FILES + 1][sizeof plan->dir + LLMSIM_ERROR_FILE_MAX];
+    struct cli_output outputs[N_FILES + 1];
+    struct replay_settings common;
+    for (size_t i = 0; i <= N_FILES; i++)
+        outputs[i] = (struct cli_output){"the results", paths[i]};
+    for (size_t i = 0; i < N_FILES; i++)
+        (void)snprintf(paths[i], sizeof paths[i], "%s/%s", plan->dir, names[i]);
+    enum llmsim_status status = set_common(plan, &common, err);
+    for (size_t i = 0; i < N_READ && status == LLMSIM_OK; i++) {
+        bool also = read[i] != NULL && is_summary(plan, read[i], paths[N_FILES], sizeof *paths);
+        status = cli_keep_input(outputs, N_FILES + also, read_as[i], read[i], err);
+    }
+    if (status == LLMSIM_OK)
+        status = cli_keep_catalogue(outputs, N_FILES, common.catalogue.data_dir, NULL, err);
     return status;
 }
 
@@ -538,6 +573,8 @@ static enum llmsim_status run_ranks(struct sweep_plan *plan, const struct sweep_
     enum llmsim_status status = check_size(plan, err);
     if (status == LLMSIM_OK && plan->ranks.size > 1 && strcmp(plan->trace_path, "-") == 0)
         status = llmsim_fail(err, LLMSIM_USAGE, "--trace -: several processes cannot read stdin");
+    if (status == LLMSIM_OK && is_first)
+        status = keep_inputs(plan, table->file_name, err);
     if (status == LLMSIM_OK)
         status = sweep_plan_load(plan, err);
     if (status == LLMSIM_OK && is_first)

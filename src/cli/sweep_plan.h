@@ -33,6 +33,7 @@ struct sweep_plan {
     bool summaries;                /* the command writes them; for the manifest */
     struct cli_option_list replay; /* the options of a replay */
     struct llmsim_grid *grid;
+    const char *spec_path; /* NULL: none */
     const char *trace_path;
     uint64_t shard, n_shards;
     char dir[512]; /* where the results go */
