@@ -99,9 +99,15 @@ LLMSIM_API const struct llmsim_choice *llmsim_preemption_choice(size_t i);
 LLMSIM_API const struct llmsim_choice *llmsim_engine_choice(size_t i);
 LLMSIM_API const struct llmsim_choice *llmsim_order_choice(size_t i);
 
+/* Can a replay begin with these settings? LLMSIM_USAGE; LLMSIM_CATALOGUE where what makes no sense
+ * comes from the model or the GPU. llmsim_replay asks first of all. */
+LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
+llmsim_replay_check(const struct llmsim_replay_config *config, struct llmsim_error *err);
+
 /* Run to the end of the source and until every request has ended. Requests must come in time order.
- * Errors: LLMSIM_USAGE (a setting), LLMSIM_RUN_FAILED (memory, simulated time past 146 years),
- * LLMSIM_INTERRUPTED, and whatever the source and the sinks return. The fast engine costs some tens
+ * Errors: those of llmsim_replay_check, LLMSIM_USAGE (a setting that does not suit the trace),
+ * LLMSIM_RUN_FAILED (memory, simulated time past 146 years), LLMSIM_INTERRUPTED, and whatever the
+ * source and the sinks return. The fast engine costs some tens
  * of nanoseconds a request; the step engine some nanoseconds a token. */
 LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
 llmsim_replay(const struct llmsim_replay_config *config, const struct llmsim_source *source,

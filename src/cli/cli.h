@@ -95,16 +95,17 @@ struct cli_option_list {
 };
 void cli_list_options(const struct cli_option *table, struct cli_option_list *list);
 
-/* The values of such rows, as a sweep sets them: defaults, then one option at a time, then whether
- * they go together (`seen` says which rows were set). A flag takes "true" and "false". LLMSIM_USAGE
- * as from cli_parse. */
+/* The values of such rows, as a sweep sets them: defaults, then one option at a time. A flag takes
+ * "true" and "false". LLMSIM_USAGE as from cli_parse. */
 LLMSIM_MUST_CHECK enum llmsim_status cli_set_defaults(const struct cli_option *rows, void *values,
                                                       struct llmsim_error *err);
 LLMSIM_MUST_CHECK enum llmsim_status cli_set_option(const struct cli_option *row, const char *text,
                                                     void *values, struct llmsim_error *err);
-LLMSIM_MUST_CHECK enum llmsim_status cli_check_effect(const struct cli_option *rows,
-                                                      const bool *seen, const void *values,
-                                                      struct llmsim_error *err);
+/* Does a row, as it is set, ask for something? A flag that is off, and a 0 that is the default, do
+ * not. And without the option that it goes with? cli_parse fails with that: LLMSIM_USAGE. */
+bool cli_asks(const struct cli_option *row, const void *values);
+bool cli_is_in_vain(const struct cli_option *rows, size_t i, const void *values);
+enum llmsim_status cli_fail_in_vain(const struct cli_option *row, struct llmsim_error *err);
 
 /* Print a document, and fini it. */
 LLMSIM_MUST_CHECK enum llmsim_status cli_print_json(struct llmsim_json_document *json,

@@ -51,8 +51,6 @@ static enum llmsim_status simulate(const struct capacity_run *r, uint64_t number
         sweep_plan_setup(&r->plan, number, value_text(r->v, value, text), &setup, err);
     if (status != LLMSIM_OK)
         return status;
-    if (!llmsim_slo_is_set(&setup.description.slo))
-        return llmsim_fail(err, LLMSIM_USAGE, "--slo BOUNDS is missing");
     *price = (struct llmsim_point_price){setup.n_gpus, setup.gpu.usd_per_hour};
     return llmsim_simulate_point(&r->plan.memory, &setup.description, point, err);
 }
@@ -184,6 +182,8 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
         .plan = {.command = "capacity",
                  .options = &v->sweep,
                  .not_swept = v->find.name,
+                 .probe = "2",
+                 .needs_slo = true,
                  .goal = goal},
     };
     struct sweep_table table = {.file_name = "capacity.csv",

@@ -222,20 +222,34 @@ static bool has_effect(const struct cli_option *rows, const struct cli_option *o
     return true;
 }
 
-enum llmsim_status cli_check_effect(const struct cli_option *rows, const bool *seen,
-                                    const void *values, struct llmsim_error *err)
+bool cli_asks(const struct cli_option *row, const void *values)
 {
-    for (size_t i = 0; rows[i].name != NULL; i++) {
-        const void *value = (const char *)values + rows[i].offset;
-        bool is_off = rows[i].kind == CLI_FLAG && !*(const bool *)value;
-        if (!seen[i] || is_off || has_effect(rows, &rows[i], values))
-            continue;
-        const char *other = rows[i].goes_with;
-        int length = (int)strcspn(other, "=");
-        bool has_value = other[length] == '=';
-        return llmsim_fail(err, LLMSIM_USAGE, "--%s goes with --%.*s%s%s", rows[i].name, length,
-                           other, has_value ? " " : "", has_value ? other + length + 1 : "");
-    }
+    const void *value = (const char *)values + row->offset;
+    if (row->kind == CLI_U64 && row->initial != NULL && strcmp(row->initial, "0") == 0)
+        return *(const uint64_t *)value != 0;
+    return row->kind != CLI_FLAG || *(const bool *)value;
+}
+
+bool cli_is_in_vain(const struct cli_option *rows, size_t i, const void *values)
+{
+    return cli_asks(&rows[i], values) && !has_effect(rows, &rows[i], values);
+}
+
+enum llmsim_status cli_fail_in_vain(const struct cli_option *row, struct llmsim_error *err)
+{
+    const char *other = row->goes_with;
+    int length = (int)strcspn(other, "=");
+    bool has_value = other[length] == '=';
+    return llmsim_fail(err, LLMSIM_USAGE, "--%s goes with --%.*s%s%s", row->name, length, other,
+                       has_value ? " " : "", has_value ? other + length + 1 : "");
+}
+
+static enum llmsim_status check_effect(const struct cli_option *rows, const bool *seen,
+                                       const void *values, struct llmsim_error *err)
+{
+    for (size_t i = 0; rows[i].name != NULL; i++)
+        if (seen[i] && cli_is_in_vain(rows, i, values))
+            return cli_fail_in_vain(&rows[i], err);
     return LLMSIM_OK;
 }
 
@@ -377,7 +391,7 @@ enum llmsim_status cli_parse(const struct cli_command *command, int argc, char *
                                command->name, command->operands);
     }
     status = check_required(command, rows, seen, err);
-    return status == LLMSIM_OK ? cli_check_effect(rows, seen, values, err) : status;
+    return status == LLMSIM_OK ? check_effect(rows, seen, values, err) : status;
 }
 
 void cli_print_help(const struct cli_command *command, FILE *f)

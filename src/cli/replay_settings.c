@@ -58,11 +58,8 @@ static enum llmsim_status set_kv_cache(const struct replay_settings *s,
                                             .block_size = (uint32_t)s->block_size,
                                             .n_gpus = (uint32_t)s->catalogue.tensor_parallel_size};
     enum llmsim_status status = LLMSIM_OK;
-    if (s->kv_cache.row == KV_UNLIMITED) {
-        if (s->num_gpu_blocks > 0)
-            return llmsim_fail(err, LLMSIM_USAGE, "--num-gpu-blocks goes with --kv-cache paged");
+    if (s->kv_cache.row == KV_UNLIMITED)
         return LLMSIM_OK;
-    }
     if (!(s->gpu_memory_utilization <= 1) || !(s->watermark < 1))
         return llmsim_fail(err, LLMSIM_USAGE,
                            "--gpu-memory-utilization %g, --watermark %g: expected shares of 1",
@@ -111,9 +108,6 @@ enum llmsim_status replay_setup_check(const struct replay_settings *s,
                                       const struct llmsim_trace_status *trace,
                                       struct llmsim_error *err)
 {
-    if (s->long_prefill_token_threshold > 0 && strcmp(s->policy.name, "mixed") != 0)
-        return llmsim_fail(err, LLMSIM_USAGE,
-                           "--long-prefill-token-threshold goes with --policy mixed");
     if (strcmp(s->router.name, "prefix-affinity") == 0 && !s->enable_prefix_caching)
         return llmsim_fail(err, LLMSIM_USAGE,
                            "--router prefix-affinity goes with --enable-prefix-caching");
@@ -233,6 +227,7 @@ const struct cli_option replay_server_options[] = {
      .kind = CLI_U64,
      .initial = "0",
      .max = UINT32_MAX,
+     .goes_with = "policy=mixed",
      .offset = offsetof(struct replay_settings, long_prefill_token_threshold)},
     {.name = "kv-cache",
      .argument = "KIND",
@@ -256,6 +251,7 @@ const struct cli_option replay_server_options[] = {
      .kind = CLI_U64,
      .initial = "0",
      .max = 1000000000000,
+     .goes_with = "kv-cache=paged",
      .offset = offsetof(struct replay_settings, num_gpu_blocks)},
     {.name = "gpu-memory-utilization",
      .argument = "X",

@@ -163,6 +163,100 @@ static enum llmsim_status parse_shard(struct sweep_plan *plan, struct llmsim_err
     return llmsim_fail(err, LLMSIM_USAGE, "--shard '%s': expected I/N with I from 0 to N-1", text);
 }
 
+/* An option that goes with one that this point does not have asks for nothing: it has its default
+ * there. Until nothing changes, as one that is put back may be what another goes with. */
+static enum llmsim_status put_back_unused(const struct cli_option *rows, bool *used,
+                                          struct replay_settings *settings,
+                                          struct llmsim_error *err)
+{
+    enum llmsim_status status = LLMSIM_OK;
+    for (bool changed = true; changed && status == LLMSIM_OK;) {
+        changed = false;
+        for (size_t i = 0; rows[i].name != NULL && status == LLMSIM_OK; i++) {
+            if (!used[i] || !cli_is_in_vain(rows, i, settings))
+                continue;
+            used[i] = false;
+            changed = true;
+            status = cli_set_option(&rows[i], rows[i].kind == CLI_FLAG ? "false" : rows[i].initial,
+                                    settings, err);
+        }
+    }
+    return status;
+}
+
+/* The values that the options have at a point; `found` is that of the one that is not swept. In
+ * `used` those that the grid gives, and the point makes use of. */
+static enum llmsim_status set_point(const struct sweep_plan *plan, uint64_t point,
+                                    const char *found, struct replay_settings *settings,
+                                    bool used[static CLI_MAX_OPTIONS], struct llmsim_error *err)
+{
+    const struct cli_option *rows = plan->replay.rows;
+    memset(settings, 0, sizeof *settings);
+    memset(used, 0, CLI_MAX_OPTIONS * sizeof *used);
+    enum llmsim_status status = cli_set_defaults(rows, settings, err);
+    for (size_t i = 0; i < llmsim_grid_n_settings(plan->grid) && status == LLMSIM_OK; i++) {
+        const struct cli_option *row = find_row(plan, llmsim_grid_name(plan->grid, i));
+        const char *value = llmsim_grid_value(plan->grid, point, i);
+        if (row == NULL || value == NULL)
+            continue;
+        used[row - rows] = true;
+        status = cli_set_option(row, value, settings, err);
+    }
+    for (size_t i = 0; rows[i].name != NULL && found != NULL && status == LLMSIM_OK; i++)
+        if (strcmp(rows[i].name, plan->not_swept) == 0) {
+            used[i] = true;
+            status = cli_set_option(&rows[i], found, settings, err);
+        }
+    for (size_t i = 0; rows[i].name != NULL && status == LLMSIM_OK; i++)
+        if (rows[i].required && !used[i])
+            status = llmsim_fail(err, LLMSIM_USAGE, "--%s %s is missing", rows[i].name,
+                                 rows[i].argument);
+    return status == LLMSIM_OK ? put_back_unused(rows, used, settings, err) : status;
+}
+
+/* An option that no point makes use of is a mistake. Looks at points until each has been used. */
+static enum llmsim_status check_used(const struct sweep_plan *plan, struct llmsim_error *err)
+{
+    const struct cli_option *rows = plan->replay.rows;
+    bool used[CLI_MAX_OPTIONS], is_open[CLI_MAX_OPTIONS] = {false},
+                                in_vain[CLI_MAX_OPTIONS] = {false};
+    struct replay_settings settings;
+    size_t n_open = 0;
+    for (size_t i = 0; i < llmsim_grid_n_settings(plan->grid); i++) {
+        const struct cli_option *row = find_row(plan, llmsim_grid_name(plan->grid, i));
+        if (row != NULL && row->goes_with != NULL) {
+            is_open[row - rows] = true;
+            n_open++;
+        }
+    }
+    for (uint64_t p = 0; p < llmsim_grid_n_points(plan->grid) && n_open > 0; p++) {
+        if (set_point(plan, p, NULL, &settings, used, NULL) != LLMSIM_OK)
+            continue; /* which the point says */
+        for (size_t i = 0; i < llmsim_grid_n_settings(plan->grid); i++) {
+            const struct cli_option *row = find_row(plan, llmsim_grid_name(plan->grid, i));
+            size_t at = row != NULL ? (size_t)(row - rows) : 0;
+            if (row == NULL || !is_open[at] || llmsim_grid_value(plan->grid, p, i) == NULL)
+                continue;
+            in_vain[at] = in_vain[at] || !used[at];
+            is_open[at] = !used[at] || !cli_asks(row, &settings);
+            n_open -= !is_open[at];
+        }
+    }
+    for (size_t i = 0; rows[i].name != NULL && n_open > 0; i++)
+        if (is_open[i] && in_vain[i])
+            return cli_fail_in_vain(&rows[i], err);
+    return LLMSIM_OK;
+}
+
+static enum llmsim_status check_size(const struct sweep_plan *plan, struct llmsim_error *err)
+{
+    uint64_t n_points = llmsim_grid_n_points(plan->grid);
+    if (n_points <= MANY_POINTS || plan->options->yes || plan->options->dry_run)
+        return LLMSIM_OK;
+    return llmsim_fail(err, LLMSIM_USAGE, "%s: the grid has %llu points; with --yes it goes on",
+                       plan->command, (unsigned long long)n_points);
+}
+
 enum llmsim_status sweep_plan_init(struct sweep_plan *plan, const char *spec_path,
                                    struct llmsim_error *err)
 {
@@ -177,6 +271,10 @@ enum llmsim_status sweep_plan_init(struct sweep_plan *plan, const char *spec_pat
     if (status == LLMSIM_OK)
         status = check_grid(plan, err);
     if (status == LLMSIM_OK)
+        status = check_size(plan, err);
+    if (status == LLMSIM_OK)
+        status = check_used(plan, err);
+    if (status == LLMSIM_OK)
         status = parse_shard(plan, err);
     if (status != LLMSIM_OK)
         return status;
@@ -188,35 +286,6 @@ enum llmsim_status sweep_plan_init(struct sweep_plan *plan, const char *spec_pat
         cli_default_output(spec_path != NULL ? spec_path : plan->trace_path, suffix, plan->dir,
                            sizeof plan->dir);
     return LLMSIM_OK;
-}
-
-/* The values that the options have at a point; `found` is that of the one that is not swept. */
-static enum llmsim_status set_point(const struct sweep_plan *plan, uint64_t point,
-                                    const char *found, struct replay_settings *settings,
-                                    struct llmsim_error *err)
-{
-    const struct cli_option *rows = plan->replay.rows;
-    bool seen[CLI_MAX_OPTIONS] = {false};
-    memset(settings, 0, sizeof *settings);
-    enum llmsim_status status = cli_set_defaults(rows, settings, err);
-    for (size_t i = 0; i < llmsim_grid_n_settings(plan->grid) && status == LLMSIM_OK; i++) {
-        const struct cli_option *row = find_row(plan, llmsim_grid_name(plan->grid, i));
-        const char *value = llmsim_grid_value(plan->grid, point, i);
-        if (row == NULL || value == NULL)
-            continue;
-        seen[row - rows] = true;
-        status = cli_set_option(row, value, settings, err);
-    }
-    for (size_t i = 0; rows[i].name != NULL && found != NULL && status == LLMSIM_OK; i++)
-        if (strcmp(rows[i].name, plan->not_swept) == 0) {
-            seen[i] = true;
-            status = cli_set_option(&rows[i], found, settings, err);
-        }
-    for (size_t i = 0; rows[i].name != NULL && status == LLMSIM_OK; i++)
-        if (rows[i].required && !seen[i])
-            status = llmsim_fail(err, LLMSIM_USAGE, "--%s %s is missing", rows[i].name,
-                                 rows[i].argument);
-    return status == LLMSIM_OK ? cli_check_effect(rows, seen, settings, err) : status;
 }
 
 /* ---- what is read once ---- */
@@ -279,14 +348,37 @@ enum llmsim_status sweep_plan_setup(const struct sweep_plan *plan, uint64_t poin
                                     struct llmsim_error *err)
 {
     struct replay_settings settings;
-    enum llmsim_status status = set_point(plan, point, found, &settings, err);
+    bool used[CLI_MAX_OPTIONS];
+    enum llmsim_status status = set_point(plan, point, found, &settings, used, err);
     if (status == LLMSIM_OK)
         status = replay_setup_init(setup, &settings, plan->trace_path, plan->catalogue, err);
     if (status == LLMSIM_OK)
         status = replay_setup_check(&settings, &plan->memory.status, err);
+    if (status == LLMSIM_OK)
+        status = llmsim_replay_check(&setup->config, err);
+    if (status == LLMSIM_OK && plan->needs_slo && !llmsim_slo_is_set(&setup->description.slo))
+        status =
+            llmsim_fail(err, LLMSIM_USAGE, "%s: --slo BOUNDS is missing; see `llmsim %s --help`",
+                        plan->command, plan->command);
     setup->config.observe = observe;
     setup->config.observe_every = EVENTS_BETWEEN_LOOKS;
     return status;
+}
+
+/* What is wrong with every point is wrong with the sweep, which then does not begin. */
+static enum llmsim_status check_points(const struct sweep_plan *plan, struct llmsim_error *err)
+{
+    enum llmsim_status status = LLMSIM_OK;
+    struct replay_setup setup;
+    struct llmsim_error first, why, *into = &first;
+    for (uint64_t p = 0; p < llmsim_grid_n_points(plan->grid); p++) {
+        status = sweep_plan_setup(plan, p, plan->probe, &setup, into);
+        if (status == LLMSIM_OK)
+            return LLMSIM_OK;
+        into = &why;
+    }
+    *err = first;
+    return first.status;
 }
 
 bool sweep_plan_has_option(const struct sweep_plan *plan, const char *name)
@@ -310,12 +402,34 @@ enum llmsim_status sweep_fail_point(enum llmsim_status outcome, const struct llm
     return LLMSIM_OK;
 }
 
+static bool is_swept(const struct sweep_plan *plan, const char *name, size_t length);
+
+/* Not all points have the same value of this setting, or make use of it. */
+static bool has_column(const struct sweep_plan *plan, size_t setting)
+{
+    const struct cli_option *row = find_row(plan, llmsim_grid_name(plan->grid, setting));
+    return !llmsim_grid_is_fixed(plan->grid, setting) ||
+           (row != NULL && row->goes_with != NULL &&
+            is_swept(plan, row->goes_with, strcspn(row->goes_with, "=")));
+}
+
+/* Is the option with this name swept? */
+static bool is_swept(const struct sweep_plan *plan, const char *name, size_t length)
+{
+    for (size_t i = 0; i < llmsim_grid_n_settings(plan->grid); i++) {
+        const char *other = llmsim_grid_name(plan->grid, i);
+        if (strncmp(other, name, length) == 0 && other[length] == '\0')
+            return has_column(plan, i);
+    }
+    return false;
+}
+
 void sweep_plan_header(const struct sweep_plan *plan, struct llmsim_csv_row *row)
 {
     llmsim_csv_row_text(row, "point");
     for (size_t i = 0; i < llmsim_grid_n_settings(plan->grid); i++) {
         char name[64];
-        if (llmsim_grid_is_fixed(plan->grid, i))
+        if (!has_column(plan, i))
             continue;
         (void)snprintf(name, sizeof name, "%s", llmsim_grid_name(plan->grid, i));
         for (char *p = name; *p != '\0'; p++)
@@ -327,24 +441,20 @@ void sweep_plan_header(const struct sweep_plan *plan, struct llmsim_csv_row *row
 
 void sweep_plan_row(const struct sweep_plan *plan, uint64_t point, struct llmsim_csv_row *row)
 {
+    struct replay_settings settings;
+    bool used[CLI_MAX_OPTIONS];
+    bool all = set_point(plan, point, NULL, &settings, used, NULL) != LLMSIM_OK;
     llmsim_csv_row_u64(row, point);
     for (size_t i = 0; i < llmsim_grid_n_settings(plan->grid); i++) {
+        const struct cli_option *option = find_row(plan, llmsim_grid_name(plan->grid, i));
         const char *value = llmsim_grid_value(plan->grid, point, i);
-        if (!llmsim_grid_is_fixed(plan->grid, i))
-            llmsim_csv_row_text(row, value != NULL ? value : "");
+        if (has_column(plan, i))
+            llmsim_csv_row_text(
+                row, value != NULL && (all || used[option - plan->replay.rows]) ? value : "");
     }
 }
 
 /* ---- the whole ---- */
-
-static enum llmsim_status check_size(const struct sweep_plan *plan, struct llmsim_error *err)
-{
-    uint64_t n_points = llmsim_grid_n_points(plan->grid);
-    if (n_points <= MANY_POINTS || plan->options->yes)
-        return LLMSIM_OK;
-    return llmsim_fail(err, LLMSIM_USAGE, "%s: the grid has %llu points; with --yes it goes on",
-                       plan->command, (unsigned long long)n_points);
-}
 
 /* The number of points, then a table of them. */
 static enum llmsim_status print_points(const struct sweep_plan *plan, struct llmsim_error *err)
@@ -570,13 +680,15 @@ static enum llmsim_status run_ranks(struct sweep_plan *plan, const struct sweep_
                                     struct llmsim_sweep **sweep, struct llmsim_error *err)
 {
     bool is_first = plan->ranks.rank == 0;
-    enum llmsim_status status = check_size(plan, err);
-    if (status == LLMSIM_OK && plan->ranks.size > 1 && strcmp(plan->trace_path, "-") == 0)
+    enum llmsim_status status = LLMSIM_OK;
+    if (plan->ranks.size > 1 && strcmp(plan->trace_path, "-") == 0)
         status = llmsim_fail(err, LLMSIM_USAGE, "--trace -: several processes cannot read stdin");
     if (status == LLMSIM_OK && is_first)
         status = keep_inputs(plan, table->file_name, err);
     if (status == LLMSIM_OK)
         status = sweep_plan_load(plan, err);
+    if (status == LLMSIM_OK)
+        status = check_points(plan, err);
     if (status == LLMSIM_OK && is_first)
         status = open_dir(plan, table, manifest, sweep, err);
     status = ranks_agree(&plan->ranks, status, err);

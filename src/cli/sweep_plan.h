@@ -28,6 +28,8 @@ extern const struct cli_option sweep_options_table[];
 struct sweep_plan {
     const char *command;   /* "sweep" */
     const char *not_swept; /* an option whose values the command finds itself; NULL: none */
+    const char *probe;     /* a value of it that shows what does not go with it */
+    bool needs_slo;
     const struct sweep_options *options;
     const char *goal;              /* of the command, for the manifest; NULL: none */
     bool summaries;                /* the command writes them; for the manifest */
@@ -68,7 +70,8 @@ LLMSIM_MUST_CHECK enum llmsim_status sweep_fail_point(enum llmsim_status outcome
                                                       size_t n_columns, struct llmsim_csv_row *row,
                                                       struct llmsim_error *err);
 
-/* Beginnings of the table: "point" and the swept settings; the point and its values. */
+/* Beginnings of the table: "point" and the swept settings, and those that go with a swept one, as
+ * not every point uses them; the point and its values, which are empty where it does not. */
 void sweep_plan_header(const struct sweep_plan *plan, struct llmsim_csv_row *row);
 void sweep_plan_row(const struct sweep_plan *plan, uint64_t point, struct llmsim_csv_row *row);
 

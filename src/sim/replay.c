@@ -359,14 +359,16 @@ static enum llmsim_status check_config(const struct llmsim_replay_config *config
     return LLMSIM_OK;
 }
 
-/* The time that so many bytes take, once for all: 0 to 1000 s. */
+/* The time that so many bytes take, once for all: 0 to 1000 s, or `status`. The swap's bandwidth is
+ * the GPU's, the link's a setting. */
 static enum llmsim_status set_copy_time(const char *what, double bytes, double bytes_per_s,
-                                        uint64_t *time, struct llmsim_error *err)
+                                        uint64_t *time, enum llmsim_status status,
+                                        struct llmsim_error *err)
 {
     double seconds = bytes / bytes_per_s;
     if (!(bytes_per_s > 0) || !(seconds <= MAX_COPY_S))
-        return llmsim_fail(err, LLMSIM_USAGE, "%s: %g bytes at %g bytes/s: expected at most %g s",
-                           what, bytes, bytes_per_s, MAX_COPY_S);
+        return llmsim_fail(err, status, "%s: %g bytes at %g bytes/s: expected at most %g s", what,
+                           bytes, bytes_per_s, MAX_COPY_S);
     *time = (uint64_t)llmsim_time_from_seconds(seconds);
     return LLMSIM_OK;
 }
@@ -382,13 +384,15 @@ static enum llmsim_status set_times(struct run *run)
         return llmsim_fail(run->err, LLMSIM_USAGE, "unknown preemption '%s'", config->preemption);
     if (preemption == PREEMPTION_SWAP && config->num_gpu_blocks > 0) {
         status = set_copy_time("swap of a block", config->kv_bytes_per_token * config->block_size,
-                               config->swap_bytes_per_s, &run->swap_per_block, run->err);
+                               config->swap_bytes_per_s, &run->swap_per_block, LLMSIM_CATALOGUE,
+                               run->err);
         run->swap_per_block += run->swap_per_block == 0; /* 0 means recomputation */
     }
     if (status != LLMSIM_OK || config->prefill_replicas == 0)
         return status;
-    status = set_copy_time("transfer of a token", config->kv_bytes_per_token,
-                           config->link_bytes_per_s, &run->transfer_per_token, run->err);
+    status =
+        set_copy_time("transfer of a token", config->kv_bytes_per_token, config->link_bytes_per_s,
+                      &run->transfer_per_token, LLMSIM_USAGE, run->err);
     if (!(config->link_latency_s >= 0 && config->link_latency_s <= MAX_COPY_S))
         return llmsim_fail(run->err, LLMSIM_USAGE, "link latency of %g s: expected 0 to %g s",
                            config->link_latency_s, MAX_COPY_S);
@@ -434,41 +438,54 @@ void llmsim_boundary_fini(struct boundary *b)
     free(b->prefills);
 }
 
-enum llmsim_status llmsim_replay(const struct llmsim_replay_config *config,
-                                 const struct llmsim_source *source,
-                                 const struct llmsim_sink *sinks, size_t n_sinks,
+/* What follows from the settings alone. */
+static enum llmsim_status set_up(struct run *run, const struct llmsim_replay_config *config,
                                  struct llmsim_error *err)
 {
     const struct policy *policy = llmsim_policy_find(config->policy);
-    const struct engine *engine = find_engine(config->engine);
     if (policy == NULL)
         return llmsim_fail(err, LLMSIM_USAGE, "unknown policy '%s'", config->policy);
-    if (engine == NULL)
+    if (find_engine(config->engine) == NULL)
         return llmsim_fail(err, LLMSIM_USAGE, "unknown engine '%s'", config->engine);
     if (llmsim_order_find(config->queue_order) == NULL)
         return llmsim_fail(err, LLMSIM_USAGE, "unknown queue order '%s'", config->queue_order);
     if (llmsim_router_find(config->router) == NULL)
         return llmsim_fail(err, LLMSIM_USAGE, "unknown router '%s'", config->router);
 
-    struct run run = {
+    *run = (struct run){
         .config = config,
         .policy = policy,
         .order = llmsim_order_find(config->queue_order),
         .n_replicas = config->prefill_replicas + config->decode_replicas,
-        .source = *source,
-        .sinks = sinks,
-        .n_sinks = n_sinks,
         .err = err,
     };
-    if (run.n_replicas == 0)
-        run.n_replicas = config->n_replicas > 0 ? config->n_replicas : 1;
+    if (run->n_replicas == 0)
+        run->n_replicas = config->n_replicas > 0 ? config->n_replicas : 1;
     enum llmsim_status status = check_config(config, err);
-    if (status == LLMSIM_OK)
-        status = set_times(&run);
+    return status == LLMSIM_OK ? set_times(run) : status;
+}
+
+enum llmsim_status llmsim_replay_check(const struct llmsim_replay_config *config,
+                                       struct llmsim_error *err)
+{
+    struct run run;
+    return set_up(&run, config, err);
+}
+
+enum llmsim_status llmsim_replay(const struct llmsim_replay_config *config,
+                                 const struct llmsim_source *source,
+                                 const struct llmsim_sink *sinks, size_t n_sinks,
+                                 struct llmsim_error *err)
+{
+    struct run run;
+    enum llmsim_status status = set_up(&run, config, err);
     if (status != LLMSIM_OK)
         return status;
+    run.source = *source;
+    run.sinks = sinks;
+    run.n_sinks = n_sinks;
     llmsim_arrivals_init(&run.arrivals, source, config->until_ns, err);
-    status = engine->run(&run);
+    status = find_engine(config->engine)->run(&run);
     if (status == LLMSIM_OK)
         status = run.arrivals.status;
     if (run.arrivals.status == LLMSIM_INTERRUPTED) /* while it waited for the trace */
