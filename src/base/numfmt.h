@@ -1,10 +1,11 @@
 /* numfmt.h: numbers to text, without printf.
  *
  * A row of requests.csv holds a hundred digits, and printf would take ten times what the simulation
- * of that request takes. Three digits at a time, because their table fits the first-level cache
- * (4 KB) and its entries one load and one store, which takes a third of the instructions of eight
- * digits at a time in a register. Each function writes at `p`, needs the room that its comment
- * names (it may write past the returned end, inside that room), adds no NUL and returns the end. */
+ * of that request takes. Three digits at a time, because their tables fit the first-level cache
+ * (4 KB each) and an entry is one load and one store, which takes a third of the instructions of
+ * eight digits at a time in a register. Each function writes at `p`, needs the room that its
+ * comment names (it may write past the returned end, inside that room), adds no NUL and returns the
+ * end. */
 #ifndef LLMSIM_BASE_NUMFMT_H
 #define LLMSIM_BASE_NUMFMT_H
 
@@ -13,6 +14,8 @@
 
 /* "000" to "999", each with its NUL. */
 extern const char llmsim_3digits[1000][4];
+/* "0" to "999", each with its length as the last byte. */
+extern const char llmsim_short_digits[1000][4];
 
 /* Exactly 3 digits of x < 1000. Room: 4. */
 static inline char *llmsim_put_3digits(char *p, uint32_t x)
@@ -24,17 +27,8 @@ static inline char *llmsim_put_3digits(char *p, uint32_t x)
 /* x < 1000 without leading zeros. Room: 4. */
 static inline char *llmsim_put_below_1000(char *p, uint32_t x)
 {
-    /* A shift, not an offset into the table: it stays inside the entry. */
-    unsigned n_zeros = (unsigned)(x < 100) + (unsigned)(x < 10);
-    uint32_t text;
-    memcpy(&text, llmsim_3digits[x], 4);
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    text <<= 8 * n_zeros;
-#else
-    text >>= 8 * n_zeros;
-#endif
-    memcpy(p, &text, 4);
-    return p + 3 - n_zeros;
+    memcpy(p, llmsim_short_digits[x], 4);
+    return p + llmsim_short_digits[x][3];
 }
 
 /* Any x. Room: 24. */
@@ -51,21 +45,29 @@ static inline char *llmsim_put_u64(char *p, uint64_t x)
     return llmsim_put_3digits(p, (uint32_t)(x % 1000));
 }
 
-/* Nanoseconds as seconds with 9 decimals. Room: 32. */
+/* Nanoseconds as seconds with 9 decimals. Room: 32.
+ *
+ * One product with 2^93/10^9, rounded up, is the time in seconds as a binary fraction: less than
+ * 2^-30 s too much, so its first nine decimals are right. Each further product takes three of them
+ * out of the fraction, without a division or a remainder. */
 static inline char *llmsim_put_ns(char *p, int64_t ns)
 {
+    __extension__ typedef unsigned __int128 u128;
     uint64_t u = (uint64_t)ns;
     if (ns < 0) {
         *p++ = '-';
         u = -u;
     }
-    uint64_t seconds = u / 1000000000u;
-    uint32_t fraction = (uint32_t)(u - seconds * 1000000000u);
-    p = llmsim_put_u64(p, seconds);
+    u128 product = (u128)u * UINT64_C(9903520314283042200);
+    uint64_t fraction = (uint64_t)(product >> 29) + 1; /* 1: the bits that are cut off */
+    p = llmsim_put_u64(p, (uint64_t)(product >> 93));
     *p++ = '.';
-    p = llmsim_put_3digits(p, fraction / 1000000);
-    p = llmsim_put_3digits(p, fraction / 1000 % 1000);
-    return llmsim_put_3digits(p, fraction % 1000);
+    for (int i = 0; i < 3; i++) {
+        product = (u128)fraction * 1000;
+        fraction = (uint64_t)product;
+        p = llmsim_put_3digits(p, (uint32_t)(product >> 64));
+    }
+    return p;
 }
 
 /* Millionths with 6 decimals, for ratios. Room: 32. */

@@ -11,7 +11,10 @@
 #include "packer.h"
 
 #define MAX_TEMPORARY_NAMES 1000
-#define PLAIN_BUFFER_BYTES ((size_t)256 << 10)
+/* A write of whole, aligned pages costs the kernel three quarters of one that ends inside a page:
+ * it need not find again the page that the write before it began. */
+#define PLAIN_WRITE_BYTES ((size_t)256 << 10)
+_Static_assert(LLMSIM_RING_SLOT_BYTES > LLMSIM_OUTPUT_MAX_ROOM, "a slot has room for a piece");
 
 static bool is_stdout(const struct llmsim_output *out)
 {
@@ -97,12 +100,12 @@ enum llmsim_status llmsim_output_open(struct llmsim_output *out, const char *pat
     }
     if (compression == LLMSIM_COMPRESS_ZSTD) {
         out->packer = llmsim_packer_create(out->fd);
-        out->capacity = LLMSIM_RING_SLOT_BYTES;
+        out->full = LLMSIM_RING_SLOT_BYTES - LLMSIM_OUTPUT_MAX_ROOM;
         if (out->packer != NULL)
             out->buffer = llmsim_ring_reserve(llmsim_packer_ring(out->packer));
     } else {
-        out->capacity = PLAIN_BUFFER_BYTES;
-        out->buffer = malloc(out->capacity);
+        out->full = PLAIN_WRITE_BYTES;
+        out->buffer = malloc(PLAIN_WRITE_BYTES + LLMSIM_OUTPUT_MAX_ROOM);
     }
     if (out->buffer != NULL)
         return LLMSIM_OK;
@@ -139,14 +142,24 @@ void llmsim_output_flush(struct llmsim_output *out)
     out->used = 0;
 }
 
+void llmsim_output_drain(struct llmsim_output *out)
+{
+    size_t n = out->used - out->full;
+    if (out->packer != NULL) { /* a slot's length is any */
+        llmsim_output_flush(out);
+        return;
+    }
+    out->used = out->full;
+    llmsim_output_flush(out);
+    memmove(out->buffer, out->buffer + out->full, n);
+    out->used = n;
+}
+
 void llmsim_output_bytes(struct llmsim_output *out, const char *bytes, size_t n)
 {
     while (n > 0) {
-        if (out->used == out->capacity)
-            llmsim_output_flush(out);
-        size_t room = out->capacity - out->used;
-        size_t part = n < room ? n : room;
-        memcpy(out->buffer + out->used, bytes, part);
+        size_t part = n < LLMSIM_OUTPUT_MAX_ROOM ? n : LLMSIM_OUTPUT_MAX_ROOM;
+        memcpy(llmsim_output_room(out, part), bytes, part);
         out->used += part;
         bytes += part;
         n -= part;
@@ -179,7 +192,7 @@ static void end_writing(struct llmsim_output *out)
         free(out->buffer);
     }
     out->buffer = NULL;
-    out->capacity = 0;
+    out->full = 0;
     if (!is_stdout(out) && close(out->fd) != 0 && out->error_number == 0)
         out->error_number = errno;
     out->fd = -1;

@@ -6,6 +6,7 @@
 #ifndef LLMSIM_IO_OUTPUT_H
 #define LLMSIM_IO_OUTPUT_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,10 +14,13 @@
 
 #include "llmsim/status.h"
 
+/* What one llmsim_output_room may ask for. */
+#define LLMSIM_OUTPUT_MAX_ROOM ((size_t)64 << 10)
+
 struct llmsim_output {
     char *buffer;
     size_t used;
-    size_t capacity;
+    size_t full; /* from so many bytes on it is to be written; LLMSIM_OUTPUT_MAX_ROOM more fit */
     int fd;
     int error_number;             /* errno of the first failed write, 0 while all is well */
     char *path;                   /* final name, or "-" for stdout */
@@ -37,6 +41,8 @@ LLMSIM_MUST_CHECK enum llmsim_status llmsim_output_open(struct llmsim_output *ou
 bool llmsim_output_is_at(const struct llmsim_output *out, const char *path);
 /* Write what is buffered. */
 void llmsim_output_flush(struct llmsim_output *out);
+/* Write what makes it full. */
+void llmsim_output_drain(struct llmsim_output *out);
 /* LLMSIM_IO with the file's name if any write failed so far. */
 LLMSIM_MUST_CHECK enum llmsim_status llmsim_output_check(const struct llmsim_output *out,
                                                          struct llmsim_error *err);
@@ -49,11 +55,14 @@ LLMSIM_MUST_CHECK enum llmsim_status llmsim_output_commit(struct llmsim_output *
 /* Close and remove what is not committed; free. Fine on a zeroed or committed struct. */
 void llmsim_output_close(struct llmsim_output *out);
 
-/* At least n bytes (n at most 64 KiB) of room to write at; advance says where writing stopped. */
+/* At least n bytes (n at most LLMSIM_OUTPUT_MAX_ROOM) of room to write at; advance says where
+ * writing stopped. */
 static inline char *llmsim_output_room(struct llmsim_output *out, size_t n)
 {
-    if (out->capacity - out->used < n)
-        llmsim_output_flush(out);
+    assert(n <= LLMSIM_OUTPUT_MAX_ROOM);
+    (void)n;
+    if (out->used >= out->full)
+        llmsim_output_drain(out);
     return out->buffer + out->used;
 }
 

@@ -40,9 +40,11 @@ static char *put_end(char *p, const struct llmsim_result *r)
     return p;
 }
 
-/* ",prefill_s,decode_s,interference_s,preempted_s,transfer_s" */
-static char *put_rest_of_attribution(char *p, const struct llmsim_result *r)
+/* ",prefill_s,decode_s,interference_s,preempted_s,transfer_s,replica,prefill_replica,
+ * cached_tokens\n" */
+static char *put_attribution_and_end(char *p, const struct llmsim_result *r)
 {
+    static const char plain_end[] = ",0.000000000,0.000000000,0,0,0\n";
     const struct llmsim_attribution a = llmsim_result_attribution(r);
     *p++ = ',';
     p = llmsim_put_ns(p, a.prefill_ns);
@@ -50,12 +52,15 @@ static char *put_rest_of_attribution(char *p, const struct llmsim_result *r)
     p = llmsim_put_ns(p, a.decode_ns);
     *p++ = ',';
     p = llmsim_put_ns(p, a.interference_ns);
-    if (r->n_segments == 1) /* as a rule */
-        return stpcpy(p, ",0.000000000,0.000000000");
+    if (r->n_segments == 1 && (r->replica | r->prefill_replica | r->cached_tokens) == 0) {
+        memcpy(p, plain_end, sizeof plain_end); /* as a rule */
+        return p + sizeof plain_end - 1;
+    }
     *p++ = ',';
     p = llmsim_put_ns(p, a.preempted_ns);
     *p++ = ',';
-    return llmsim_put_ns(p, a.transfer_ns);
+    p = llmsim_put_ns(p, a.transfer_ns);
+    return put_end(p, r);
 }
 
 /* The latencies of a request that was not completed do not exist; of one that is unfinished, what
@@ -115,8 +120,7 @@ static enum llmsim_status requests_request(void *self, const struct llmsim_resul
         p = llmsim_put_millionths(p, llmsim_result_slowdown_millionths(r));
     *p++ = ',';
     memcpy(p, queue, TIME_ROOM); /* wait_s is queue_s */
-    p = put_rest_of_attribution(p + queue_length, r);
-    llmsim_output_advance(out, put_end(p, r));
+    llmsim_output_advance(out, put_attribution_and_end(p + queue_length, r));
     return llmsim_output_check(out, err);
 }
 
