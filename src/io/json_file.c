@@ -30,9 +30,10 @@ static void find_line(const char *text, size_t at, uint64_t *line, uint64_t *col
 /* cJSON keeps no places, but its tree has the order of the text, so a walk over both finds them.
  * The text is known to be valid: the scanners below need no checks. */
 struct walk {
-    const cJSON *wanted;
+    const cJSON *wanted; /* NULL: none, but numbers are to keep their texts */
     const char *text;
     struct llmsim_json_span found;
+    bool out_of_memory;
 };
 
 static const char *skip_space(const char *p)
@@ -50,18 +51,32 @@ static const char *skip_string(const char *p)
     return p + 1;
 }
 
-static const char *skip_member(struct walk *walk, const char *p, const cJSON *parent,
-                               const cJSON *node);
+static const char *skip_member(struct walk *walk, const char *p, const cJSON *parent, cJSON *node);
+
+static const char *skip_scalar(struct walk *walk, const char *p, cJSON *node)
+{
+    size_t length = strcspn(p, ",]} \t\r\n");
+    if (walk->wanted == NULL && cJSON_IsNumber(node) && node->valuestring == NULL) {
+        char *text = cJSON_malloc(length + 1);
+        walk->out_of_memory = walk->out_of_memory || text == NULL;
+        if (text != NULL) {
+            memcpy(text, p, length);
+            text[length] = '\0';
+        }
+        node->valuestring = text;
+    }
+    return p + length;
+}
 
 /* From the first byte of `node`'s value to the byte after it. */
-static const char *skip_value(struct walk *walk, const char *p, const cJSON *node)
+static const char *skip_value(struct walk *walk, const char *p, cJSON *node)
 {
     if (cJSON_IsString(node))
         return skip_string(p);
     if (!cJSON_IsObject(node) && !cJSON_IsArray(node))
-        return p + strcspn(p, ",]} \t\r\n");
+        return skip_scalar(walk, p, node);
     p = skip_space(p + 1);
-    for (const cJSON *child = node->child; child != NULL; child = child->next) {
+    for (cJSON *child = node->child; child != NULL; child = child->next) {
         p = skip_space(skip_member(walk, p, node, child));
         if (*p == ',')
             p = skip_space(p + 1);
@@ -69,8 +84,7 @@ static const char *skip_value(struct walk *walk, const char *p, const cJSON *nod
     return p + 1;
 }
 
-static const char *skip_member(struct walk *walk, const char *p, const cJSON *parent,
-                               const cJSON *node)
+static const char *skip_member(struct walk *walk, const char *p, const cJSON *parent, cJSON *node)
 {
     struct llmsim_json_span span = {.key = SIZE_MAX};
     if (parent != NULL && cJSON_IsObject(parent)) {
@@ -85,12 +99,25 @@ static const char *skip_member(struct walk *walk, const char *p, const cJSON *pa
     return p;
 }
 
+static void walk_over(struct walk *walk, const struct llmsim_json *json)
+{
+    bool has_bom = strncmp(json->text, "\xEF\xBB\xBF", 3) == 0;
+    walk->text = json->text;
+    (void)skip_member(walk, skip_space(json->text + (has_bom ? 3 : 0)), NULL, json->root);
+}
+
 struct llmsim_json_span llmsim_json_find(const struct llmsim_json *json, const cJSON *node)
 {
-    struct walk walk = {.wanted = node, .text = json->text};
-    bool has_bom = strncmp(json->text, "\xEF\xBB\xBF", 3) == 0;
-    (void)skip_member(&walk, skip_space(json->text + (has_bom ? 3 : 0)), NULL, json->root);
+    struct walk walk = {.wanted = node};
+    walk_over(&walk, json);
     return walk.found;
+}
+
+enum llmsim_status llmsim_json_keep_numbers(struct llmsim_json *json, struct llmsim_error *err)
+{
+    struct walk walk = {.wanted = NULL};
+    walk_over(&walk, json);
+    return walk.out_of_memory ? llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory") : LLMSIM_OK;
 }
 
 enum llmsim_status llmsim_json_fail(const struct llmsim_json *json, const cJSON *node,

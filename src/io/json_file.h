@@ -41,6 +41,11 @@ struct llmsim_json_span {
 };
 struct llmsim_json_span llmsim_json_find(const struct llmsim_json *json, const cJSON *node);
 
+/* Give every number the text that it is written as: its `valuestring`, which cJSON leaves empty. A
+ * double does not have all of it. LLMSIM_RUN_FAILED (memory). */
+LLMSIM_MUST_CHECK enum llmsim_status llmsim_json_keep_numbers(struct llmsim_json *json,
+                                                              struct llmsim_error *err);
+
 /* LLMSIM_CATALOGUE at the place of `node`. */
 enum llmsim_status llmsim_json_fail(const struct llmsim_json *json, const cJSON *node,
                                     struct llmsim_error *err, const char *format, ...)

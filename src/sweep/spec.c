@@ -5,6 +5,7 @@
  * A scalar is the same in all points, an array is an axis, an object of arrays below "zip" is one
  * axis of several settings (an array of such objects: several), and so is an array of objects below
  * "list", in which the rows need not name the same settings. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,27 +78,68 @@ static enum llmsim_status read_key(const struct spec *spec, const cJSON *member,
                             nearest.word);
 }
 
-/* A value as a user would type it, to be freed by the caller. */
+/* "1e-05" as "0.00001" and "8.0" as "8", to the last digit; to be freed. NULL: without memory, or
+ * it is below zero or has an exponent beyond that. */
+static char *plain_number(const char *text)
+{
+    enum { MOST = 32 };
+    size_t length = strcspn(text, "eE"), n_whole = strcspn(text, ".eE"), n = 0, begin = 0;
+    long exponent = text[length] != '\0' ? strtol(text + length + 1, NULL, 10) : 0;
+    char *digits = malloc(length + 2 * (size_t)(MOST + 1)), *plain = NULL;
+    if (digits == NULL || text[0] == '-' || exponent < -MOST || exponent > MOST) {
+        free(digits);
+        return NULL;
+    }
+    /* Zeros on either side; then the point moves, and those that it does not need go. */
+    for (; n <= MOST; n++)
+        digits[n] = '0';
+    for (size_t i = 0; i < length; i++)
+        if (text[i] != '.')
+            digits[n++] = text[i];
+    for (size_t i = 0; i <= MOST; i++)
+        digits[n++] = '0';
+    size_t point = (size_t)(MOST + 1 + (long)n_whole + exponent);
+    while (begin < point - 1 && digits[begin] == '0')
+        begin++;
+    while (n > point && digits[n - 1] == '0')
+        n--;
+    if (asprintf(&plain, "%.*s%s%.*s", (int)(point - begin), digits + begin, n > point ? "." : "",
+                 (int)(n - point), digits + point) < 0)
+        plain = NULL;
+    free(digits);
+    return plain;
+}
+
+/* Take a text that the option takes; else free it. */
+static bool take(const struct spec *spec, const char *name, char *text, char **taken,
+                 struct llmsim_error *why)
+{
+    bool good = text != NULL && spec->keys->check(spec->keys->ctx, name, text, why) == LLMSIM_OK;
+    if (good)
+        *taken = text;
+    else
+        free(text);
+    return good;
+}
+
+/* A value as a user would type it, to be freed by the caller. A number is what is written, or that
+ * in plain notation, where the option takes only this. */
 static enum llmsim_status read_value(const struct spec *spec, const char *name, const cJSON *value,
                                      char **text)
 {
-    struct llmsim_error inner = {0};
-    if (!cJSON_IsString(value) && !cJSON_IsNumber(value) && !cJSON_IsBool(value))
+    struct llmsim_error why = {0};
+    bool is_text = cJSON_IsString(value) || cJSON_IsNumber(value);
+    if (!is_text && !cJSON_IsBool(value))
         return llmsim_json_fail(&spec->json, value, spec->err,
                                 "%s: expected a text, a number, true or false, or an array of them",
                                 name);
-    if (cJSON_IsString(value)) {
-        *text = strdup(value->valuestring);
-    } else {
-        char *printed = cJSON_PrintUnformatted(value);
-        *text = printed != NULL ? strdup(printed) : NULL;
-        cJSON_free(printed);
-    }
-    if (*text == NULL)
+    char *written = strdup(is_text ? value->valuestring : (cJSON_IsTrue(value) ? "true" : "false"));
+    if (written == NULL)
         return out_of_memory(spec);
-    if (spec->keys->check(spec->keys->ctx, name, *text, &inner) == LLMSIM_OK)
+    if (take(spec, name, written, text, &why) ||
+        (cJSON_IsNumber(value) && take(spec, name, plain_number(value->valuestring), text, NULL)))
         return LLMSIM_OK;
-    return llmsim_json_fail(&spec->json, value, spec->err, "%s", inner.message);
+    return llmsim_json_fail(&spec->json, value, spec->err, "%s", why.message);
 }
 
 /* Column `column` from an array of its values; the axis has as many rows as that has elements. */
@@ -228,24 +270,31 @@ static enum llmsim_status find_column(const struct spec *spec, const struct colu
     return status;
 }
 
-/* The columns of a row that no row before had; c->names has room for them. */
-static enum llmsim_status note_columns(const struct spec *spec, struct columns *c,
-                                       const cJSON *object)
+/* Go over a row of a list. Without `values`: note the columns that no row before had, for which
+ * c->names has room. With them: read the row's. */
+static enum llmsim_status read_list_row(const struct spec *spec, struct columns *c,
+                                        const cJSON *object, char **values)
 {
-    enum llmsim_status status = LLMSIM_OK;
     const cJSON *member;
     cJSON_ArrayForEach(member, object)
     {
         char *name = NULL;
         size_t column = 0;
-        if (status == LLMSIM_OK)
-            status = find_column(spec, c, member, &name, &column);
-        if (status == LLMSIM_OK && column == c->n_columns)
+        enum llmsim_status status = find_column(spec, c, member, &name, &column);
+        if (status == LLMSIM_OK && column == c->n_columns) {
             c->names[c->n_columns++] = name;
-        else
-            free(name);
+            continue;
+        }
+        free(name);
+        if (status == LLMSIM_OK && values != NULL && values[column] != NULL)
+            status = llmsim_json_fail(&spec->json, member, spec->err,
+                                      "%s is given twice; expected it once", c->names[column]);
+        else if (status == LLMSIM_OK && values != NULL)
+            status = read_value(spec, c->names[column], member, &values[column]);
+        if (status != LLMSIM_OK)
+            return status;
     }
-    return status;
+    return LLMSIM_OK;
 }
 
 static enum llmsim_status list_columns(const struct spec *spec, struct columns *c,
@@ -269,30 +318,7 @@ static enum llmsim_status list_columns(const struct spec *spec, struct columns *
     cJSON_ArrayForEach(object, list)
     {
         if (status == LLMSIM_OK)
-            status = note_columns(spec, c, object);
-    }
-    return status;
-}
-
-static enum llmsim_status read_list_row(const struct spec *spec, struct columns *c, size_t row,
-                                        const cJSON *object)
-{
-    enum llmsim_status status = LLMSIM_OK;
-    const cJSON *member;
-    cJSON_ArrayForEach(member, object)
-    {
-        char *name = NULL;
-        size_t column = 0;
-        if (status == LLMSIM_OK)
-            status = find_column(spec, c, member, &name, &column);
-        free(name);
-        if (status != LLMSIM_OK)
-            return status;
-        char **value = &c->values[row * c->n_columns + column];
-        if (*value != NULL)
-            return llmsim_json_fail(&spec->json, member, spec->err,
-                                    "%s is given twice; expected it once", c->names[column]);
-        status = read_value(spec, c->names[column], member, value);
+            status = read_list_row(spec, c, object, NULL);
     }
     return status;
 }
@@ -316,7 +342,7 @@ static enum llmsim_status add_list(const struct spec *spec, const cJSON *list)
     cJSON_ArrayForEach(object, list)
     {
         if (status == LLMSIM_OK && c.values != NULL)
-            status = read_list_row(spec, &c, row++, object);
+            status = read_list_row(spec, &c, object, &c.values[row++ * c.n_columns]);
     }
     if (status == LLMSIM_OK)
         status = add_columns(spec, &c, list, false);
@@ -332,7 +358,8 @@ enum llmsim_status llmsim_grid_load(struct llmsim_grid *grid, const char *path,
     if (status != LLMSIM_OK)
         return status;
     const cJSON *member;
-    if (!cJSON_IsObject(spec.json.root))
+    status = llmsim_json_keep_numbers(&spec.json, err);
+    if (status == LLMSIM_OK && !cJSON_IsObject(spec.json.root))
         status = llmsim_json_fail(&spec.json, spec.json.root, err,
                                   "expected an object, {option: value or [values], ...}");
     cJSON_ArrayForEach(member, spec.json.root)
