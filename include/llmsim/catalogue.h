@@ -91,7 +91,7 @@ struct llmsim_fit_key {
 /* Add a fit to DIR/ptps.json, or replace the one of that key; every other model keeps its bytes.
  * Its names have to be in DIR's other files. With `file` not NULL, the same in that file, which is
  * made if it is not there, and whose names nobody checks. It is written under a temporary name and
- * renamed. */
+ * renamed. LLMSIM_CATALOGUE where a replay could not use the fit, or the file as it is. */
 LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
 llmsim_catalogue_put_fit(const char *data_dir, const char *file, const struct llmsim_fit_key *key,
                          const struct llmsim_fit *fit, struct llmsim_error *err);

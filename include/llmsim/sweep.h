@@ -253,6 +253,13 @@ LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
 llmsim_sweep_store(struct llmsim_sweep *sweep, uint64_t point, enum llmsim_status outcome,
                    const char *row, struct llmsim_error *err);
 
+/* The row of a finished point, into *row, which grows as getline's. LLMSIM_IO, LLMSIM_RUN_FAILED.
+ */
+LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status llmsim_sweep_row(const struct llmsim_sweep *sweep,
+                                                                 uint64_t point, char **row,
+                                                                 size_t *capacity,
+                                                                 struct llmsim_error *err);
+
 /* How points are computed. */
 struct llmsim_sweep_work {
     void *ctx;

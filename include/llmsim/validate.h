@@ -2,6 +2,7 @@
 #ifndef LLMSIM_VALIDATE_H
 #define LLMSIM_VALIDATE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -64,14 +65,24 @@ struct llmsim_comparison {
     double simulated_s[LLMSIM_N_COMPARED];
     double mean_absolute_error_s; /* request by request */
     double mape_percent;          /* likewise, each over what was measured, where that is not 0 */
+    size_t n_relative;            /* requests where it is not; 0: there is no mape_percent */
 };
 
-/* Signed, of what was measured: over 0 is a simulation that is too slow. 0 where nothing was. */
+/* There is no error in per cent of 0. */
+static inline bool llmsim_has_error_percent(const struct llmsim_comparison *c,
+                                            enum llmsim_compared compared)
+{
+    return c->measured_s[compared] > 0;
+}
+
+/* Signed, of what was measured: over 0 is a simulation that is too slow. 0 where there is none. */
 static inline double llmsim_error_percent(const struct llmsim_comparison *c,
                                           enum llmsim_compared compared)
 {
     double measured_s = c->measured_s[compared];
-    return measured_s > 0 ? 100 * (c->simulated_s[compared] - measured_s) / measured_s : 0;
+    return llmsim_has_error_percent(c, compared)
+               ? 100 * (c->simulated_s[compared] - measured_s) / measured_s
+               : 0;
 }
 
 /* Errors: LLMSIM_RUN_FAILED (memory). */

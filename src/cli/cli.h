@@ -51,8 +51,9 @@ struct cli_option {
     /* summary.json does not have it among the settings: it says it elsewhere, or no number depends
      * on it. */
     bool is_no_setting;
-    /* "kv-cache=paged", or "prefill-replicas" for a number that is not 0 or a text that is given:
-     * without that, it would change nothing. */
+    /* "kv-cache=paged", or "prefill-replicas" for a number that is not 0, a text that is given or a
+     * flag that is on: without that, it would change nothing. A command that has no such option
+     * uses it as it is. */
     const char *goes_with;
     bool one_value;  /* a sweep, which reads its trace and catalogues once, cannot vary it */
     bool has_commas; /* a comma is part of its value, not between values of a sweep */
@@ -216,6 +217,7 @@ struct cli_trace_options {
          .max = LLMSIM_MAX_TOKENS,                                                                 \
          .initial = "512",                                                                         \
          .help = "prompt tokens that a hash id of the trace stands for",                           \
+         .goes_with = "enable-prefix-caching",                                                     \
          .one_value = true,                                                                        \
          .offset = offsetof(type, member.hash_block_tokens)},                                      \
     {                                                                                              \
@@ -231,6 +233,13 @@ const struct llmsim_choice *cli_compress_choice(size_t i);
 
 /* What the options say to the library; on_reject is set where bad rows are skipped. */
 struct llmsim_trace_options cli_reader_options(const struct cli_trace_options *options);
+
+/* LLMSIM_USAGE where they say something about hash ids that the trace, read to its end, did not
+ * have.
+ */
+LLMSIM_MUST_CHECK enum llmsim_status cli_check_hash_ids(const struct cli_trace_options *options,
+                                                        const struct llmsim_trace *trace,
+                                                        struct llmsim_error *err);
 
 /* Where results go if nobody says: "results/conv" and the suffix for "dir/conv.csv.zst". */
 void cli_default_output(const char *path, const char *suffix, char *dir, size_t capacity);

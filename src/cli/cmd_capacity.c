@@ -29,6 +29,8 @@ struct capacity_run {
     const struct values *v;
     struct sweep_plan plan;
     size_t n_columns; /* behind `error` */
+    size_t n_before;  /* in front of the value that is found */
+    uint64_t n_none;  /* points without one */
 };
 
 static const char *value_text(const struct values *v, uint64_t value, char text[static 32])
@@ -150,12 +152,46 @@ static enum llmsim_status make_header(struct capacity_run *r, struct llmsim_csv_
     sweep_plan_header(&r->plan, header);
     llmsim_csv_row_text(header, "status");
     llmsim_csv_row_text(header, "error");
+    r->n_before = header->n_fields;
     llmsim_csv_row_text(header, is_rate ? "rate_scale" : "replicas");
     llmsim_csv_row_text(header, is_rate ? "rate_scale_fails" : "replicas_fails");
     llmsim_csv_row_text(header, "simulations");
     llmsim_csv_row_text(header, "not_monotonic_at");
     r->n_columns = 4 + llmsim_point_header(header);
     return header->failed ? llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory") : LLMSIM_OK;
+}
+
+/* To the comma behind a field, or the end of the row. */
+static const char *skip_field(const char *p)
+{
+    bool is_quoted = false;
+    for (; *p != '\0' && (is_quoted || *p != ','); p++)
+        is_quoted = is_quoted != (*p == '"'); /* a doubled quote ends and begins */
+    return p;
+}
+
+/* Count the points where nothing holds: status "ok", and no value. */
+static void look(void *ctx, const char *row)
+{
+    struct capacity_run *r = ctx;
+    const char *status = row, *p = row;
+    for (size_t i = 0; i < r->n_before && *p != '\0'; i++) {
+        status = i + 2 == r->n_before ? p : status;
+        p = skip_field(p);
+        p += *p == ',';
+    }
+    r->n_none += strncmp(status, "ok,", 3) == 0 && *p == ',';
+}
+
+static void print_none(const struct capacity_run *r)
+{
+    if (r->n_none == 0)
+        return;
+    (void)printf("no answer      %llu: the SLO holds at no ", (unsigned long long)r->n_none);
+    if (r->v->find.row == FIND_REPLICAS)
+        (void)printf("number of replicas up to %u\n", LLMSIM_MAX_REPLICAS);
+    else
+        (void)printf("rate scale from 0.000001 on\n");
 }
 
 static enum llmsim_status check_values(const struct values *v, struct llmsim_error *err)
@@ -187,7 +223,9 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
                  .goal = goal},
     };
     struct sweep_table table = {.file_name = "capacity.csv",
-                                .work = {.ctx = &r, .compute = compute}};
+                                .work = {.ctx = &r, .compute = compute},
+                                .look = look,
+                                .look_ctx = &r};
     enum llmsim_status status = check_values(v, err);
     if (status == LLMSIM_OK)
         status = sweep_plan_init(&r.plan, n_operands > 0 ? operands[0] : NULL, err);
@@ -198,6 +236,7 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
     table.header = header.text;
     if (status == LLMSIM_OK)
         status = sweep_plan_run(&r.plan, &table, err);
+    print_none(&r);
     llmsim_csv_row_fini(&header);
     sweep_plan_fini(&r.plan);
     return status;

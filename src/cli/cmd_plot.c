@@ -35,6 +35,10 @@ static enum llmsim_status parse_requests(char *list, struct llmsim_plot_options 
         if (options->n_requests == LLMSIM_PLOT_MAX_REQUESTS)
             return llmsim_fail(err, LLMSIM_USAGE, "--requests: expected at most %u ids",
                                LLMSIM_PLOT_MAX_REQUESTS);
+        for (size_t i = 0; i < options->n_requests; i++)
+            if (strcmp(options->requests[i], item) == 0)
+                return llmsim_fail(err, LLMSIM_USAGE,
+                                   "--requests: %s is given twice; expected it once", item);
         options->requests[options->n_requests++] = item;
     }
     return LLMSIM_OK;

@@ -161,6 +161,8 @@ static enum llmsim_status convert(struct conversion *c, struct llmsim_trace *tra
     status = copy_trace(c, trace, err);
     llmsim_trace_get_status(trace, &status_now);
     if (status == LLMSIM_OK)
+        status = cli_check_hash_ids(&c->v->trace, trace, err);
+    if (status == LLMSIM_OK)
         status = repeat(c, err);
     if (status == LLMSIM_OK)
         status = llmsim_trace_writer_commit(c->writer, err);

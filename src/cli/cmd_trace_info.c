@@ -301,6 +301,8 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
     if (status == LLMSIM_OK)
         status = read_all(&info, trace, err);
     if (status == LLMSIM_OK)
+        status = cli_check_hash_ids(&v->trace, trace, err);
+    if (status == LLMSIM_OK)
         status = output_formats[v->output_format.row].print(&info, err);
     llmsim_trace_close(trace);
     llmsim_stat_fini(&info.prompt);

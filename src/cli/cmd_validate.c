@@ -23,15 +23,18 @@ static const char first_part[] = "first:";
 static enum llmsim_status parse_tunables(const char *text, unsigned *set, struct llmsim_error *err)
 {
     *set = 0;
-    for (const char *p = text; p != NULL && *p != '\0';) {
+    for (const char *p = text; p != NULL;) {
         char name[32], names[128];
         size_t length = strcspn(p, ","), i;
         (void)snprintf(name, sizeof name, "%.*s", (int)(length < 31 ? length : 31), p);
         if (!llmsim_choice_find(llmsim_tunable_choice, name, &i))
             return llmsim_fail(err, LLMSIM_USAGE, "--tune '%s': expected names of %s", name,
                                llmsim_choice_names(llmsim_tunable_choice, names, sizeof names));
+        if ((*set >> i & 1) != 0)
+            return llmsim_fail(err, LLMSIM_USAGE, "--tune: %s is given twice; expected it once",
+                               name);
         *set |= 1u << i;
-        p += length + (p[length] == ',');
+        p = p[length] == ',' ? p + length + 1 : NULL;
     }
     return LLMSIM_OK;
 }

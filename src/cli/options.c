@@ -215,6 +215,8 @@ static bool has_effect(const struct cli_option *rows, const struct cli_option *o
         const void *value = (const char *)values + o->offset;
         if (o->kind == CLI_STRING)
             return *(const char *const *)value != NULL;
+        if (o->kind == CLI_FLAG)
+            return *(const bool *)value;
         return o->kind == CLI_CHOICE ? strcmp(((const struct cli_choice *)value)->name,
                                               option->goes_with + length + 1) == 0
                                      : *(const uint64_t *)value != 0;

@@ -15,21 +15,26 @@ static enum llmsim_status parse_slo(const char *text, struct llmsim_slo *slo,
         const char *name;
         int64_t *ns;
     } bounds[] = {{"ttft=", &slo->ttft_ns}, {"tpot=", &slo->tpot_ns}, {"e2e=", &slo->e2e_ns}};
-    for (const char *p = text; p != NULL && *p != '\0';) {
+    for (const char *p = text; p != NULL;) {
         char item[64];
         size_t length = strcspn(p, ","), i = 0;
         (void)snprintf(item, sizeof item, "%.*s", (int)(length < 63 ? length : 63), p);
         while (i < 3 && strncmp(item, bounds[i].name, strlen(bounds[i].name)) != 0)
             i++;
         double seconds = 0;
-        if (i == 3 || !cli_parse_double(item + strlen(bounds[i].name), &seconds) ||
+        if (i == 3 || length >= sizeof item ||
+            !cli_parse_double(item + strlen(bounds[i].name), &seconds) ||
             !(seconds >= 1e-9 && seconds <= 1e9))
             return llmsim_fail(err, LLMSIM_USAGE,
                                "--slo '%s': expected ttft=S, tpot=S or e2e=S, in seconds, with "
                                "commas between",
                                item);
+        if (*bounds[i].ns != 0)
+            return llmsim_fail(err, LLMSIM_USAGE,
+                               "--slo '%s': %.*s is given twice; expected it once", text,
+                               (int)strcspn(item, "="), item);
         *bounds[i].ns = (int64_t)(seconds * 1e9 + 0.5);
-        p += length + (p[length] == ',');
+        p = p[length] == ',' ? p + length + 1 : NULL;
     }
     return LLMSIM_OK;
 }

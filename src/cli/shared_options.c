@@ -43,6 +43,16 @@ struct llmsim_trace_options cli_reader_options(const struct cli_trace_options *o
     };
 }
 
+enum llmsim_status cli_check_hash_ids(const struct cli_trace_options *options,
+                                      const struct llmsim_trace *trace, struct llmsim_error *err)
+{
+    struct llmsim_trace_status status;
+    llmsim_trace_get_status(trace, &status);
+    if (status.has_prefixes || options->hash_block_tokens == LLMSIM_HASH_BLOCK_TOKENS)
+        return LLMSIM_OK;
+    return llmsim_fail(err, LLMSIM_USAGE, "--hash-block-tokens: the trace has no hash_ids");
+}
+
 enum { COST_AUTO, COST_PTPS, COST_FITTED };
 
 const struct llmsim_choice *cli_cost_choice(size_t i)

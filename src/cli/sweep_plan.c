@@ -612,11 +612,32 @@ enum llmsim_status sweep_report(const struct llmsim_sweep_progress *p, const cha
         (unsigned long long)p->n_failed, (unsigned long long)p->n_points, dir, file_name);
 }
 
+static enum llmsim_status look_at_rows(const struct sweep_plan *plan,
+                                       const struct sweep_table *table,
+                                       const struct llmsim_sweep *sweep, struct llmsim_error *err)
+{
+    char *row = NULL;
+    size_t capacity = 0;
+    enum llmsim_status status = LLMSIM_OK;
+    uint64_t n_points = table->look != NULL ? llmsim_grid_n_points(plan->grid) : 0;
+    for (uint64_t p = 0; p < n_points && status == LLMSIM_OK; p++) {
+        if (!llmsim_sweep_is_in_shard(p, plan->shard, plan->n_shards))
+            continue;
+        status = llmsim_sweep_row(sweep, p, &row, &capacity, err);
+        if (status == LLMSIM_OK)
+            table->look(table->look_ctx, row);
+    }
+    free(row);
+    return status;
+}
+
 /* What only rank 0 does: the directory is its own. */
 static enum llmsim_status finish(const struct sweep_plan *plan, const struct sweep_table *table,
                                  struct llmsim_sweep *sweep, struct llmsim_error *err)
 {
     enum llmsim_status status = llmsim_sweep_finish(sweep, err);
+    if (status == LLMSIM_OK)
+        status = look_at_rows(plan, table, sweep, err);
     if (status != LLMSIM_OK)
         return status;
     struct llmsim_sweep_progress progress = llmsim_sweep_get_progress(sweep);

@@ -82,6 +82,10 @@ struct sweep_table {
     const char *file_name;
     const char *header;
     struct llmsim_sweep_work work;
+    /* Of the process that writes the table: each row of it, before anything is printed. NULL: no.
+     */
+    void (*look)(void *ctx, const char *row);
+    void *look_ctx;
 };
 LLMSIM_MUST_CHECK enum llmsim_status
 sweep_plan_run(struct sweep_plan *plan, const struct sweep_table *table, struct llmsim_error *err);

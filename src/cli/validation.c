@@ -49,8 +49,14 @@ static void print_comparison(const char *name, const struct llmsim_comparison *c
         (void)printf(" %10.4f", c->simulated_s[i]);
     (void)printf("\n          error (%%)");
     for (size_t i = 0; i < LLMSIM_N_COMPARED; i++)
-        (void)printf(" %+10.2f", rounded(llmsim_error_percent(c, (enum llmsim_compared)i)));
-    (void)printf("   each request: %.2f\n", c->mape_percent);
+        if (llmsim_has_error_percent(c, (enum llmsim_compared)i))
+            (void)printf(" %+10.2f", rounded(llmsim_error_percent(c, (enum llmsim_compared)i)));
+        else
+            (void)printf(" %10s", "-");
+    if (c->n_relative > 0)
+        (void)printf("   each request: %.2f\n", c->mape_percent);
+    else
+        (void)printf("   each request: -\n");
 }
 
 static void print_part(const struct validation *w, size_t i)
@@ -101,10 +107,13 @@ static enum llmsim_status print_csv(const struct validation *w, struct llmsim_er
         for (size_t j = 0; j < LLMSIM_N_METRICS; j++)
             for (size_t k = 0; k < LLMSIM_N_COMPARED; k++) {
                 const struct llmsim_comparison *c = &w->comparisons[i][j];
-                (void)printf("%s,%zu,%s,%s,%.9f,%.9f,%.4f\n", w->parts[i].name, c->n,
+                enum llmsim_compared compared = (enum llmsim_compared)k;
+                (void)printf("%s,%zu,%s,%s,%.9f,%.9f,", w->parts[i].name, c->n,
                              llmsim_metric_name((enum llmsim_metric)j),
-                             llmsim_compared_name((enum llmsim_compared)k), c->measured_s[k],
-                             c->simulated_s[k], llmsim_error_percent(c, (enum llmsim_compared)k));
+                             llmsim_compared_name(compared), c->measured_s[k], c->simulated_s[k]);
+                if (llmsim_has_error_percent(c, compared))
+                    (void)printf("%.4f", llmsim_error_percent(c, compared));
+                (void)putchar('\n');
             }
     return LLMSIM_OK;
 }
@@ -144,10 +153,12 @@ static void add_comparison(struct llmsim_json_document *json, struct cJSON *pare
         struct cJSON *value = llmsim_json_add_object(json, object, llmsim_compared_name(compared));
         llmsim_json_add_number(json, value, "measured_s", c->measured_s[i]);
         llmsim_json_add_number(json, value, "simulated_s", c->simulated_s[i]);
-        llmsim_json_add_number(json, value, "error_percent", llmsim_error_percent(c, compared));
+        if (llmsim_has_error_percent(c, compared))
+            llmsim_json_add_number(json, value, "error_percent", llmsim_error_percent(c, compared));
     }
     llmsim_json_add_number(json, object, "mean_absolute_error_s", c->mean_absolute_error_s);
-    llmsim_json_add_number(json, object, "mape_percent", c->mape_percent);
+    if (c->n_relative > 0)
+        llmsim_json_add_number(json, object, "mape_percent", c->mape_percent);
 }
 
 static enum llmsim_status print_json(const struct validation *w, struct llmsim_error *err)

@@ -57,12 +57,17 @@ static void write_panel(FILE *f, size_t i, const struct llmsim_comparison *c)
     double left = 0.055 + 0.325 * (double)i;
     (void)fprintf(f,
                   "set lmargin at screen %.3f\nset rmargin at screen %.3f\n"
-                  "set title \"%s of %zu requests\\nerror: mean %+.1f %%, p50 %+.1f %%, "
-                  "p90 %+.1f %%, p99 %+.1f %%\"\nset xlabel \"%s (%s)\"\n",
-                  left, left + 0.27, name, c->n, llmsim_error_percent(c, LLMSIM_COMPARED_MEAN),
-                  llmsim_error_percent(c, LLMSIM_COMPARED_P50),
-                  llmsim_error_percent(c, LLMSIM_COMPARED_P90),
-                  llmsim_error_percent(c, LLMSIM_COMPARED_P99), name, is_short(c) ? "ms" : "s");
+                  "set title \"%s of %zu requests\\nerror:",
+                  left, left + 0.27, name, c->n);
+    for (size_t j = 0; j < LLMSIM_N_COMPARED; j++) {
+        enum llmsim_compared compared = (enum llmsim_compared)j;
+        (void)fprintf(f, "%s %s ", j > 0 ? "," : "", llmsim_compared_name(compared));
+        if (llmsim_has_error_percent(c, compared))
+            (void)fprintf(f, "%+.1f %%", llmsim_error_percent(c, compared));
+        else
+            (void)fputc('-', f);
+    }
+    (void)fprintf(f, "\"\nset xlabel \"%s (%s)\"\n", name, is_short(c) ? "ms" : "s");
     /* An axis that spans decades is logarithmic. */
     (void)fprintf(f, "set %s x\n",
                   c->measured_s[LLMSIM_COMPARED_P99] > 20 * c->measured_s[LLMSIM_COMPARED_P50]

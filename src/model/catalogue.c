@@ -11,6 +11,7 @@
 
 #include "fit_entry.h"
 #include "json_file.h"
+#include "llmsim/cost.h"
 #include "llmsim/nearest.h"
 #include "output.h"
 
@@ -291,12 +292,14 @@ static enum llmsim_status check_fits(const struct llmsim_json *json, const cJSON
     return status;
 }
 
+/* Without model.json and gpu.json the names may be any. */
 static enum llmsim_status check_ptps_of_model(const struct llmsim_catalogue *c, const cJSON *model,
                                               struct llmsim_error *err)
 {
     const struct llmsim_json *json = &c->ptps_json;
     const cJSON *gpu;
-    if (cJSON_GetObjectItemCaseSensitive(c->model_json.root, model->string) == NULL)
+    if (c->model_json.root != NULL &&
+        cJSON_GetObjectItemCaseSensitive(c->model_json.root, model->string) == NULL)
         return llmsim_json_fail(json, model, err, "model \"%.127s\" is not in model.json",
                                 model->string);
     if (!cJSON_IsObject(model))
@@ -304,7 +307,8 @@ static enum llmsim_status check_ptps_of_model(const struct llmsim_catalogue *c, 
                                 model->string);
     cJSON_ArrayForEach(gpu, model)
     {
-        if (cJSON_GetObjectItemCaseSensitive(c->gpu_json.root, gpu->string) == NULL)
+        if (c->gpu_json.root != NULL &&
+            cJSON_GetObjectItemCaseSensitive(c->gpu_json.root, gpu->string) == NULL)
             return llmsim_json_fail(json, gpu, err, "\"%s\": GPU \"%.127s\" is not in gpu.json",
                                     model->string, gpu->string);
         if (!is_ptps(gpu) && !cJSON_IsObject(gpu))
@@ -859,7 +863,7 @@ static enum llmsim_status check_ptps_text(const char *dir, const char *path, con
         status = load_object(dir, "gpu.json", &c.gpu_json, err);
     if (status == LLMSIM_OK && dir != NULL)
         status = load_object(dir, "model.json", &c.model_json, err);
-    if (status == LLMSIM_OK && dir != NULL)
+    if (status == LLMSIM_OK)
         status = check_ptps(&c, err);
     llmsim_json_fini(&c.gpu_json);
     llmsim_json_fini(&c.model_json);
@@ -867,17 +871,30 @@ static enum llmsim_status check_ptps_text(const char *dir, const char *path, con
     return status;
 }
 
-/* Is there an object, or nothing, where the fit goes? */
+/* Is there an object, or nothing, where the fit goes, in a file that is right? */
 static enum llmsim_status check_place(const struct llmsim_json *json,
                                       const struct llmsim_fit_key *key, struct llmsim_error *err)
 {
+    const struct llmsim_catalogue c = {.ptps_json = *json};
     const cJSON *model = cJSON_GetObjectItemCaseSensitive(json->root, key->model);
     const cJSON *gpu = cJSON_GetObjectItemCaseSensitive(model, key->gpu);
     if (model != NULL && !cJSON_IsObject(model))
         return llmsim_json_fail(json, model, err, "expected an object, {GPU: …}");
     if (gpu != NULL && !cJSON_IsObject(gpu) && !is_ptps(gpu))
         return llmsim_json_fail(json, gpu, err, "expected tokens/s or an object");
-    return LLMSIM_OK;
+    return check_ptps(&c, err);
+}
+
+/* Could a replay use it? */
+static enum llmsim_status check_fit(const struct llmsim_fit_key *key, const struct llmsim_fit *fit,
+                                    struct llmsim_error *err)
+{
+    struct llmsim_cost cost;
+    struct llmsim_error fault;
+    if (!fit->has_coefficients || llmsim_cost_init_fitted(&cost, fit, &fault) == LLMSIM_OK)
+        return LLMSIM_OK;
+    return llmsim_fail(err, fault.status, "%s on %s, tp %u: %s", key->model, key->gpu,
+                       key->tensor_parallel_size, fault.message);
 }
 
 enum llmsim_status llmsim_catalogue_put_fit(const char *data_dir, const char *file,
@@ -887,7 +904,9 @@ enum llmsim_status llmsim_catalogue_put_fit(const char *data_dir, const char *fi
     char dir[LLMSIM_ERROR_FILE_MAX];
     char *entry = NULL, *text = NULL, *empty = NULL;
     struct llmsim_json json = {0};
-    enum llmsim_status status = LLMSIM_OK;
+    enum llmsim_status status = check_fit(key, fit, err);
+    if (status != LLMSIM_OK)
+        return status;
     if (file == NULL) {
         status = llmsim_catalogue_find_dir(data_dir, dir, sizeof dir, err);
         if (status == LLMSIM_OK)

@@ -94,7 +94,7 @@ enum llmsim_status llmsim_picture_close(struct llmsim_picture *picture, struct l
     (void)fputs("\nunset output\n", picture->script);
     bool is_written = fclose(picture->script) == 0;
     bool is_lost = gnuplot_wait(picture->pid, &good) != 0;
-    if (!is_written || is_lost || !good) {
+    if (!is_written || is_lost || !good || !gnuplot_has_drawn(picture->temporary_path)) {
         (void)unlink(picture->temporary_path);
         return llmsim_fail_at(err, LLMSIM_IO, picture->path, 0, 0,
                               "cannot be drawn: gnuplot failed");

@@ -3,10 +3,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "directory.h"
 #include "plot_scripts.h"
 #include "run_gnuplot.h"
+#include "start_gnuplot.h"
 #include "utf8.h"
 
 #define LINE_ROOM 2048
@@ -130,18 +132,27 @@ static enum llmsim_status draw(const struct plot_files *files, const char *scrip
     char picture[LLMSIM_MAX_NAME + 8], said[GNUPLOT_MAX_TEXT];
     const char *kind = llmsim_plot_format_choice(format)->name;
     (void)snprintf(picture, sizeof picture, "%s.%s", script, kind);
+    char *path;
+    if (asprintf(&path, "%s/%s", files->dir, picture) < 0)
+        return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
     enum llmsim_status status = llmsim_made_files_add(files->dir, picture, err);
     struct gnuplot_call call = {.dir = files->dir,
                                 .script = script,
                                 .format = kind,
                                 .columns = options->columns != 0 ? options->columns : 100,
                                 .rows = options->rows != 0 ? options->rows : 30};
+    /* An earlier picture is not to be taken for this one. */
+    (void)unlink(path);
     if (status == LLMSIM_OK)
         status = gnuplot_run(&call, said, err);
+    if (status == LLMSIM_OK && !gnuplot_has_drawn(path))
+        status = llmsim_fail_at(err, LLMSIM_IO, path, 0, 0, "gnuplot has not drawn it%s%s",
+                                said[0] != '\0' ? ": " : "", said);
     if (status == LLMSIM_OK && said[0] != '\0')
         status = text_list_add(&files->report->notes, err, "gnuplot %s.gp: %s", script, said);
     if (status == LLMSIM_OK)
-        status = text_list_add(&files->report->pictures, err, "%s/%s", files->dir, picture);
+        status = text_list_add(&files->report->pictures, err, "%s", path);
+    free(path);
     return status;
 }
 

@@ -5,6 +5,7 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -68,4 +69,10 @@ int gnuplot_wait(pid_t pid, bool *good)
             return errno;
     *good = wait_status == 0;
     return 0;
+}
+
+bool gnuplot_has_drawn(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && info.st_size > 0;
 }

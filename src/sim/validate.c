@@ -83,7 +83,6 @@ enum llmsim_status llmsim_compare(const struct llmsim_latencies *measured,
 {
     struct llmsim_stat m, s;
     double error_ns = 0, relative = 0;
-    size_t n_relative = 0;
     *comparison = (struct llmsim_comparison){.n = 0};
     enum llmsim_status status = llmsim_stat_init(&m, true, err);
     if (status != LLMSIM_OK)
@@ -102,7 +101,7 @@ enum llmsim_status llmsim_compare(const struct llmsim_latencies *measured,
         error_ns += (double)absolute_ns;
         if (m_ns > 0) {
             relative += (double)absolute_ns / (double)m_ns;
-            n_relative++;
+            comparison->n_relative++;
         }
         comparison->n++;
     }
@@ -110,8 +109,8 @@ enum llmsim_status llmsim_compare(const struct llmsim_latencies *measured,
     describe(&s, comparison->simulated_s);
     if (comparison->n > 0)
         comparison->mean_absolute_error_s = error_ns / (double)comparison->n / 1e9;
-    if (n_relative > 0)
-        comparison->mape_percent = 100 * relative / (double)n_relative;
+    if (comparison->n_relative > 0)
+        comparison->mape_percent = 100 * relative / (double)comparison->n_relative;
     llmsim_stat_fini(&s);
 out:
     llmsim_stat_fini(&m);

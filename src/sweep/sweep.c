@@ -106,6 +106,15 @@ enum llmsim_status llmsim_sweep_store(struct llmsim_sweep *sweep, uint64_t point
     return LLMSIM_OK;
 }
 
+enum llmsim_status llmsim_sweep_row(const struct llmsim_sweep *sweep, uint64_t point, char **row,
+                                    size_t *capacity, struct llmsim_error *err)
+{
+    if (!llmsim_journal_has(&sweep->journal, point))
+        return llmsim_fail(err, LLMSIM_RUN_FAILED, "point %llu is not finished",
+                           (unsigned long long)point);
+    return llmsim_journal_row(&sweep->journal, point, row, capacity, err);
+}
+
 static enum llmsim_status put_rows(const struct llmsim_sweep *sweep, struct llmsim_output *out,
                                    struct llmsim_error *err)
 {
@@ -117,11 +126,7 @@ static enum llmsim_status put_rows(const struct llmsim_sweep *sweep, struct llms
     for (uint64_t p = 0; p < sweep->options.n_points && status == LLMSIM_OK; p++) {
         if (!is_ours(sweep, p))
             continue;
-        if (!llmsim_journal_has(&sweep->journal, p))
-            status = llmsim_fail(err, LLMSIM_RUN_FAILED, "point %llu is not finished",
-                                 (unsigned long long)p);
-        else
-            status = llmsim_journal_row(&sweep->journal, p, &row, &capacity, err);
+        status = llmsim_sweep_row(sweep, p, &row, &capacity, err);
         if (status == LLMSIM_OK) {
             llmsim_output_text(out, row);
             llmsim_output_text(out, "\n");
