@@ -26,7 +26,9 @@ struct llmsim_step_shape {
     /* Attention of the prompts: the sum of (c + n)^2 - c^2 over chunks of n tokens that c tokens of
      * the same prompt are ahead of; n^2 for a prompt in one piece. */
     uint64_t prefill_sum_sq;
-    uint64_t prefill_context_tokens; /* the sum of those c: KV that the chunks read, but not make */
+    /* KV tokens of the sequence that has most: the largest of those c, and of the n_p + i of the
+     * decodes. Only of steps with prompts, and for a model that says so. */
+    uint64_t longest_context;
 };
 
 /* The duration of a decode step: base + context_tokens × per_context_token. */
@@ -40,6 +42,7 @@ struct llmsim_cost;
 struct llmsim_cost_model {
     const char *name;
     const char *help;
+    bool uses_longest_context;
     llmsim_time (*step)(const struct llmsim_cost *cost, const struct llmsim_step_shape *shape);
     struct llmsim_decode_cost (*decode)(const struct llmsim_cost *cost, uint32_t n_seqs);
     /* Make prefill so many times as fast, and the bandwidth so many times as large. */
@@ -65,7 +68,7 @@ struct llmsim_cost {
     struct llmsim_decode_cost decode_any_batch;
     /* The coefficients of "fitted", those that are linear as integers, and where they come from. */
     struct llmsim_fitted fitted;
-    uint64_t per_seq, per_prompt, per_context_token, per_mixed_context_token; /* units of time */
+    uint64_t per_seq, per_mixed_seq, per_context_token; /* units of time */
     struct llmsim_profile_range range;
     char profile_sha256[LLMSIM_SHA256_HEX + 1];
     /* On top of any model: of every step, and of every new token in it (of a prompt, or decoded).

@@ -94,8 +94,9 @@ struct llmsim_fit_coefficient {
     const char *name;
     double value;
     double low, high;     /* 95 % confidence, not below 0; both 0 where it is at a bound */
-    bool is_at_bound;     /* 0, or prompt_s as large as seq_s */
-    const char *left_out; /* why it is not in the model; NULL: it is, though it may be 0 */
+    bool is_at_bound;     /* 0, or mixed_context_s as small as context_s */
+    const char *left_out; /* why it was not fitted; NULL: it was, though it may be 0 */
+    bool is_tied;         /* left out, but not 0: it is another one, which left_out begins with */
 };
 
 struct llmsim_fit_report {

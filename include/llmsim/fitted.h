@@ -13,22 +13,33 @@
 extern "C" {
 #endif
 
+/* X(n): numbers of new tokens at which a step takes rise_<n>_s more than at half of it. */
+#define LLMSIM_FITTED_RISE_LIST(X) X(2) X(4) X(8) X(16) X(32) X(64) X(128) X(256)
+
 /* X(name): the coefficients of formula 9, in the order of docs/model.md. None is negative. What
  * ends in _s is in seconds for one of what it is named after. */
 #define LLMSIM_FITTED_LIST(X)                                                                      \
-    X(step_s)          /* every step */                                                            \
-    X(batched_s)       /* every step of more than one new token */                                 \
+    X(step_s)   /* every step */                                                                   \
+    X(rise_2_s) /* a step of 2 new tokens or more, over one of 1 */                                \
+    X(rise_4_s) /* of 4 or more, over one of 2; linear in between; and so on */                    \
+    X(rise_8_s)                                                                                    \
+    X(rise_16_s)                                                                                   \
+    X(rise_32_s)                                                                                   \
+    X(rise_64_s)                                                                                   \
+    X(rise_128_s)                                                                                  \
+    X(rise_256_s)                                                                                  \
     X(seq_s)           /* a sequence of the step */                                                \
-    X(prompt_s)        /* a prompt, on top; a fit's is at most seq_s */                            \
     X(token_s)         /* a new token */                                                           \
     X(weights_s)       /* one read of the weights */                                               \
     X(ridge_tokens)    /* new tokens whose arithmetic takes as long as that read; over 0 */        \
     X(spill_s)         /* a new token of a step of far more than spill_tokens, on top */           \
     X(spill_tokens)    /* over 0 */                                                                \
+    X(split_s)         /* a prompt token of a step of many prompts, on top of one of one prompt */ \
     X(attention_s)     /* attention of prompts: a unit of prefill_sum_sq */                        \
-    X(walk_s)          /* a KV token that is there before a prompt's chunk */                      \
-    X(context_s)       /* a KV token that a decode reads */                                        \
-    X(mixed_context_s) /* the same where the step also has prompts, on top */
+    X(walk_s)          /* a KV token of the longest sequence, in steps that have prompts */        \
+    X(context_s)       /* a KV token that a decode reads, in steps without prompts */              \
+    X(mixed_seq_s)     /* a decode in a step that has prompts, on top */                           \
+    X(mixed_context_s) /* a KV token that a decode reads, in a step that has prompts */
 
 struct llmsim_fitted {
 #define X(name) double name;
@@ -59,7 +70,8 @@ struct llmsim_fit_diagnostics {
     double mape_percent;
     double p95_percent;
     double worst_percent;
-    double held_out_mape_percent; /* each fifth of them predicted from the other four */
+    double held_out_mape_percent;   /* each fifth of them predicted from the other four */
+    uint64_t held_out_measurements; /* of them, those that could be: four fifths can be too few */
     double condition_number;
 };
 

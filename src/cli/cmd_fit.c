@@ -57,10 +57,16 @@ static void print_errors(const char *name, const struct llmsim_fit_model_errors 
                  "held out: MAPE       p95     worst");
     for (int set = 0; set < LLMSIM_FIT_N_SETS; set++) {
         const struct llmsim_fit_errors *f = &e->fitted[set], *h = &e->held_out[set];
-        if (f->n > 0)
-            (void)printf("%-22s %6zu %7.2f %% %7.2f %% %7.2f %%   %12.2f %% %7.2f %% %7.2f %%\n",
-                         llmsim_fit_set_name((enum llmsim_fit_set)set), f->n, f->mape, f->p95,
-                         f->worst, h->mape, h->p95, h->worst);
+        if (f->n == 0)
+            continue;
+        (void)printf("%-22s %6zu %7.2f %% %7.2f %% %7.2f %%",
+                     llmsim_fit_set_name((enum llmsim_fit_set)set), f->n, f->mape, f->p95,
+                     f->worst);
+        if (h->n > 0)
+            (void)printf("   %12.2f %% %7.2f %% %7.2f %%", h->mape, h->p95, h->worst);
+        if (h->n < f->n)
+            (void)printf("   of %zu, the others are too few to do without", h->n);
+        (void)printf("\n");
     }
 }
 
@@ -73,12 +79,14 @@ static void print_report(const struct job *job)
     (void)printf("%-16s %14s   %s\n", "coefficient", "value", "95 % confidence");
     for (size_t i = 0; i < LLMSIM_FIT_N_COEFFICIENTS; i++) {
         const struct llmsim_fit_coefficient *c = &r->coefficients[i];
-        if (c->left_out != NULL)
+        if (c->is_tied)
+            (void)printf("%-16s %14.5e   as %s\n", c->name, c->value, c->left_out);
+        else if (c->left_out != NULL)
             (void)printf("%-16s %14s   left out: %s\n", c->name, "-", c->left_out);
         else if (c->value <= 0)
             (void)printf("%-16s %14s   at its bound\n", c->name, "0");
         else if (c->is_at_bound)
-            (void)printf("%-16s %14.5e   at its bound, seq_s\n", c->name, c->value);
+            (void)printf("%-16s %14.5e   at its bound, context_s\n", c->name, c->value);
         else
             (void)printf("%-16s %14.5e   %.2e to %.2e\n", c->name, c->value, c->low, c->high);
     }

@@ -8,11 +8,12 @@
 const struct llmsim_cost_model llmsim_cost_models[] = {
     [LLMSIM_COST_PTPS] = {"ptps",
                           "two numbers: prompt tokens per second and effective memory bandwidth",
-                          llmsim_cost_ptps_step, llmsim_cost_ptps_decode, llmsim_cost_ptps_scale},
+                          false, llmsim_cost_ptps_step, llmsim_cost_ptps_decode,
+                          llmsim_cost_ptps_scale},
     [LLMSIM_COST_FITTED] = {"fitted", "the coefficients that llmsim fit found in measured steps",
-                            llmsim_cost_fitted_step, llmsim_cost_fitted_decode,
+                            true, llmsim_cost_fitted_step, llmsim_cost_fitted_decode,
                             llmsim_cost_fitted_scale},
-    {NULL, NULL, NULL, NULL, NULL},
+    {NULL, NULL, false, NULL, NULL, NULL},
 };
 
 enum llmsim_status llmsim_cost_check(const char *what, double seconds, double limit,

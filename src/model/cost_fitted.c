@@ -4,7 +4,8 @@
  * overlaps with one read of the weights, so a mixed step costs less than the sum of its sides. What
  * is not linear is computed from additions, multiplications, divisions and square roots, which IEEE
  * 754 rounds the same everywhere, and all of these only grow with their argument: so a step never
- * gets cheaper by more work, to the last bit, and a mixed step never cheaper than its decodes. */
+ * gets cheaper by more work, to the last bit, and a mixed step never cheaper than its decodes,
+ * whose KV reads are a lower bound of its attention. */
 #include <math.h>
 #include <string.h>
 
@@ -20,6 +21,13 @@ double llmsim_smooth_max(double a, double b)
     return sqrt(sqrt(a2 * a2 + b2 * b2));
 }
 
+double llmsim_rise(double tokens, double n)
+{
+    if (tokens >= n)
+        return 1;
+    return 2 * tokens > n ? 2 * tokens / n - 1 : 0;
+}
+
 static llmsim_time to_time(double seconds)
 {
     return llmsim_time_from_seconds(seconds < MAX_SECONDS ? seconds : MAX_SECONDS);
@@ -29,8 +37,9 @@ static llmsim_time to_time(double seconds)
 static double tokens_s(const struct llmsim_fitted *f, double tokens)
 {
     double t = f->step_s + f->token_s * tokens;
-    if (tokens > 1)
-        t += f->batched_s;
+#define X(n) t += f->rise_##n##_s * llmsim_rise(tokens, n);
+    LLMSIM_FITTED_RISE_LIST(X)
+#undef X
     t += f->weights_s * llmsim_smooth_max(1, tokens / f->ridge_tokens);
     if (tokens > 0) {
         double y = f->spill_tokens / tokens;
@@ -53,20 +62,34 @@ struct llmsim_decode_cost llmsim_cost_fitted_decode(const struct llmsim_cost *co
     };
 }
 
+double llmsim_split_tokens(const struct llmsim_step_shape *s)
+{
+    double n_prompts = s->prefill_seqs;
+    return (double)s->prefill_tokens * ((n_prompts - 1) / n_prompts);
+}
+
+/* All sequences of a step with prompts share a kernel, which is done when all KV tokens are read
+ * and all scores are computed, but not before it has walked over the longest sequence. */
+static double attention_s(const struct llmsim_fitted *f, const struct llmsim_step_shape *s)
+{
+    return llmsim_smooth_max(f->attention_s * (double)s->prefill_sum_sq +
+                                 f->mixed_context_s * (double)s->context_tokens,
+                             f->walk_s * (double)s->longest_context);
+}
+
 llmsim_time llmsim_cost_fitted_step(const struct llmsim_cost *cost,
                                     const struct llmsim_step_shape *shape)
 {
     const struct llmsim_fitted *f = &cost->fitted;
     llmsim_time t = tokens_time(cost, shape->prefill_tokens + shape->decode_seqs,
                                 (uint64_t)shape->prefill_seqs + shape->decode_seqs);
-    uint64_t per_context_token = cost->per_context_token;
-    if (shape->prefill_seqs > 0) {
-        t += (llmsim_time)cost->per_prompt * (llmsim_time)shape->prefill_seqs +
-             to_time(llmsim_smooth_max(f->attention_s * (double)shape->prefill_sum_sq,
-                                       f->walk_s * (double)shape->prefill_context_tokens));
-        per_context_token += cost->per_mixed_context_token;
-    }
-    return t + (llmsim_time)per_context_token * (llmsim_time)shape->context_tokens;
+    llmsim_time reads = (llmsim_time)cost->per_context_token * (llmsim_time)shape->context_tokens;
+    if (shape->prefill_seqs == 0)
+        return t + reads;
+    llmsim_time attention = to_time(attention_s(f, shape));
+    return t + to_time(f->split_s * llmsim_split_tokens(shape)) +
+           (llmsim_time)cost->per_mixed_seq * (llmsim_time)shape->decode_seqs +
+           (attention > reads ? attention : reads);
 }
 
 /* The bounds of every coefficient, and the integers. */
@@ -78,14 +101,17 @@ static enum llmsim_status set_integers(struct llmsim_cost *cost, struct llmsim_e
         double seconds, limit;
     } bounds[] = {
         {"step_s", f->step_s, LLMSIM_MAX_S_PER_STEP},
-        {"batched_s", f->batched_s, LLMSIM_MAX_S_PER_STEP},
-        {"seq_s", f->seq_s, LLMSIM_MAX_S_PER_PROMPT_TOKEN},
-        {"prompt_s", f->prompt_s, LLMSIM_MAX_S_PER_PROMPT_TOKEN},
+#define X(n) {"rise_" #n "_s", f->rise_##n##_s, LLMSIM_MAX_S_PER_STEP},
+        LLMSIM_FITTED_RISE_LIST(X)
+#undef X
+            {"seq_s", f->seq_s, LLMSIM_MAX_S_PER_PROMPT_TOKEN},
+        {"mixed_seq_s", f->mixed_seq_s, LLMSIM_MAX_S_PER_PROMPT_TOKEN},
         {"token_s", f->token_s, LLMSIM_MAX_S_PER_PROMPT_TOKEN},
         {"weights_s", f->weights_s, LLMSIM_MAX_S_PER_STEP},
         {"weights_s / ridge_tokens, the arithmetic of a token,", f->weights_s / f->ridge_tokens,
          LLMSIM_MAX_S_PER_PROMPT_TOKEN},
         {"spill_s", f->spill_s, LLMSIM_MAX_S_PER_PROMPT_TOKEN},
+        {"split_s", f->split_s, LLMSIM_MAX_S_PER_PROMPT_TOKEN},
         {"attention_s", f->attention_s, MAX_S_PER_SUM_SQ},
         {"walk_s", f->walk_s, LLMSIM_MAX_S_PER_CONTEXT_TOKEN},
         {"context_s", f->context_s, LLMSIM_MAX_S_PER_CONTEXT_TOKEN},
@@ -102,9 +128,8 @@ static enum llmsim_status set_integers(struct llmsim_cost *cost, struct llmsim_e
     if (status != LLMSIM_OK)
         return status;
     cost->per_seq = (uint64_t)llmsim_time_from_seconds(f->seq_s);
-    cost->per_prompt = (uint64_t)llmsim_time_from_seconds(f->prompt_s);
+    cost->per_mixed_seq = (uint64_t)llmsim_time_from_seconds(f->mixed_seq_s);
     cost->per_context_token = (uint64_t)llmsim_time_from_seconds(f->context_s);
-    cost->per_mixed_context_token = (uint64_t)llmsim_time_from_seconds(f->mixed_context_s);
     return LLMSIM_OK;
 }
 
@@ -130,6 +155,7 @@ enum llmsim_status llmsim_cost_fitted_scale(struct llmsim_cost *cost, double pre
     f->ridge_tokens *= prefill_speed / bandwidth;
     f->token_s /= prefill_speed;
     f->spill_s /= prefill_speed;
+    f->split_s /= prefill_speed;
     f->attention_s /= prefill_speed;
     f->walk_s /= bandwidth;
     f->context_s /= bandwidth;
@@ -141,12 +167,10 @@ double llmsim_cost_fitted_step_s(const struct llmsim_fitted *f,
                                  const struct llmsim_step_shape *shape)
 {
     double n_seqs = (double)shape->prefill_seqs + shape->decode_seqs;
-    double t = tokens_s(f, (double)shape->prefill_tokens + shape->decode_seqs) + f->seq_s * n_seqs +
-               f->context_s * (double)shape->context_tokens;
-    if (shape->prefill_seqs > 0)
-        t += f->prompt_s * shape->prefill_seqs +
-             f->mixed_context_s * (double)shape->context_tokens +
-             llmsim_smooth_max(f->attention_s * (double)shape->prefill_sum_sq,
-                               f->walk_s * (double)shape->prefill_context_tokens);
-    return t;
+    double t = tokens_s(f, (double)shape->prefill_tokens + shape->decode_seqs) + f->seq_s * n_seqs;
+    double reads = f->context_s * (double)shape->context_tokens;
+    if (shape->prefill_seqs == 0)
+        return t + reads;
+    return t + f->split_s * llmsim_split_tokens(shape) + f->mixed_seq_s * shape->decode_seqs +
+           fmax(attention_s(f, shape), reads);
 }

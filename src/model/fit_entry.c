@@ -81,6 +81,7 @@ static const struct llmsim_json_key diagnostic_keys[] = {
     DIAGNOSTIC_KEY(p95_percent, LLMSIM_JSON_AMOUNT, 1e300),
     DIAGNOSTIC_KEY(worst_percent, LLMSIM_JSON_AMOUNT, 1e300),
     DIAGNOSTIC_KEY(held_out_mape_percent, LLMSIM_JSON_AMOUNT, 1e300),
+    DIAGNOSTIC_KEY(held_out_measurements, LLMSIM_JSON_WHOLE, LLMSIM_JSON_MAX_WHOLE),
     DIAGNOSTIC_KEY(condition_number, LLMSIM_JSON_AMOUNT, 1e300),
     LLMSIM_JSON_KEY_END,
 };

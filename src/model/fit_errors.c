@@ -117,6 +117,7 @@ void llmsim_fit_set_diagnostics(const struct llmsim_fit_group *group,
     d->p95_percent = fitted->p95;
     d->worst_percent = fitted->worst;
     d->held_out_mape_percent = report->richer.held_out[LLMSIM_FIT_SET_ALL].mape;
+    d->held_out_measurements = report->richer.held_out[LLMSIM_FIT_SET_ALL].n;
 }
 
 /* ---- the two-number model ---- */

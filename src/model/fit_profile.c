@@ -159,9 +159,11 @@ static enum llmsim_status set_shape(const struct reader *r, uint64_t batch_size,
             return fail_field(r, COLUMN_sum_sq_tokens,
                               "is of no chunk of new_tokens; expected (c + n)^2 - c^2", err);
         row->shape.prefill_seqs = 1;
-        row->shape.prefill_context_tokens = twice_c / 2;
         row->shape.decode_seqs = (uint32_t)batch_size;
         row->shape.context_tokens = context_tokens;
+        row->shape.longest_context = context_tokens / batch_size;
+        if (row->shape.longest_context < twice_c / 2)
+            row->shape.longest_context = twice_c / 2;
         return LLMSIM_OK;
     }
     if (row->phase == LLMSIM_FIT_BATCH) {
@@ -175,7 +177,7 @@ static enum llmsim_status set_shape(const struct reader *r, uint64_t batch_size,
                               "is not the sum over whole decode steps of what each reads", err);
         return LLMSIM_OK;
     }
-    row->shape.prefill_context_tokens = context_tokens;
+    row->shape.longest_context = context_tokens / batch_size;
     if (context_tokens == 0 && !is_sum_sq(batch_size, new_tokens, sum_sq))
         return fail_field(r, COLUMN_sum_sq_tokens,
                           "is not of batch_size prompts of new_tokens in all", err);

@@ -1,13 +1,14 @@
 /* fit_step.c: the coefficients of formula 9 (docs/model.md) from measured steps.
  *
- * With ridge_tokens, walk_s / attention_s and spill_tokens given, the formula is linear in the
- * other nine coefficients, so the search is over three numbers and each trial of them is a
- * regression. A trial minimises the sum of absolute relative errors (squared ones below DELTA): a
- * slow outlier pulls no more than any other measurement, 32,000-token prompts weigh no more than
- * short ones, and each phase counts the same however many rows it has. It does so by reweighting:
- * least squares with weights 1 / |error|, again and again. */
+ * With ridge_tokens, spill_tokens and the shares of attention_s in walk_s and mixed_context_s
+ * given, the formula is linear in the other coefficients, so the search is over four numbers and
+ * each trial of them is a regression. A trial minimises the sum of absolute relative errors
+ * (squared ones below DELTA): a slow outlier pulls no more than any other measurement, 32,000-token
+ * prompts weigh no more than short ones, and each phase counts the same however many rows it has.
+ * It does so by reweighting: least squares with weights 1 / |error|, again and again. */
 #include <gsl/gsl_cdf.h>
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,39 +20,59 @@
 #include "random.h"
 
 /* Relative errors below this count by their square: measurements repeat no better. */
-#define DELTA 0.005
+#define DELTA 0.002
 /* Reweightings of a trial, and of the last fit. */
 #define TRIAL_ROUNDS 6
 #define LAST_ROUNDS 30
 /* A column is left out where those before it say all but this share of it. */
 #define SPANNED_SHARE 1e-3
+/* A term that is never more than this share of a measurement is none. */
+#define NO_SHARE 1e-6
 /* From here on no digit of a coefficient can be trusted. */
 #define MAX_CONDITION 1e8
 #define N_FOLDS 5u
 
+/* What the formula is linear in: coefficients of struct llmsim_fitted. The later ones are the first
+ * to go where a profile has too few measurements for all. */
+#define RISE_TERM(n) X(rise_##n##_s)
+#define TERM_LIST(X)                                                                               \
+    X(step_s)                                                                                      \
+    X(token_s)                                                                                     \
+    X(context_s) /* these three are always there */                                                \
+    X(seq_s)                                                                                       \
+    X(weights_s)                                                                                   \
+    X(attention_s)                                                                                 \
+    X(mixed_seq_s)                                                                                 \
+    X(spill_s)                                                                                     \
+    X(split_s)                                                                                     \
+    LLMSIM_FITTED_RISE_LIST(RISE_TERM)
+
 enum term {
-    TERM_STEP,
-    TERM_TOKEN,
-    TERM_CONTEXT, /* these three are always there */
-    TERM_SEQ,
-    TERM_WEIGHTS,
-    TERM_ATTENTION,
-    TERM_MIXED_CONTEXT,
-    TERM_BATCHED,
-    TERM_SPILL,
-    TERM_PROMPT,
-    N_TERMS
+#define X(name) TERM_##name,
+    TERM_LIST(X)
+#undef X
+        N_TERMS
 };
 #define N_REQUIRED_TERMS 3u
-static const char *const term_names[N_TERMS] = {
-    "step_s",      "token_s",         "context_s", "seq_s",   "weights_s",
-    "attention_s", "mixed_context_s", "batched_s", "spill_s", "prompt_s"};
+#define MEMBER(name) (offsetof(struct llmsim_fitted, name) / sizeof(double))
+static const size_t members_of_terms[N_TERMS] = {
+#define X(name) MEMBER(name),
+    TERM_LIST(X)
+#undef X
+};
+/* Of the terms from TERM_rise_2_s on. */
+static const unsigned rise_tokens[] = {
+#define X(n) n,
+    LLMSIM_FITTED_RISE_LIST(X)
+#undef X
+};
 
 /* What the formula is not linear in. */
-enum bend { BEND_RIDGE, BEND_WALK, BEND_SPILL, N_BENDS };
+enum bend { BEND_RIDGE, BEND_WALK, BEND_MIXED, BEND_SPILL, N_BENDS };
 struct bends {
     double ridge_tokens;
-    double walk; /* walk_s / attention_s; 0: chunks do not walk */
+    double walk;  /* walk_s / attention_s; 0: no sequence is walked over */
+    double mixed; /* mixed_context_s / attention_s; 0: it is context_s */
     double spill_tokens;
 };
 
@@ -59,6 +80,13 @@ struct trial {
     struct bends bends;
     double x[N_TERMS];
     double loss;
+};
+
+/* What the measurements can tell. */
+struct choice {
+    const char *left_out[N_TERMS]; /* why not; NULL: it is used */
+    bool fits_bend[N_BENDS];
+    enum term leaders[N_TERMS]; /* the term that has the same coefficient, or the term itself */
 };
 
 /* Rows to fit, with the room that it takes. */
@@ -69,48 +97,52 @@ struct problem {
     double *weights;
     double *a; /* n × N_TERMS */
     double *ones;
-    bool uses[N_TERMS];
-    bool fits_bend[N_BENDS];
+    double *room;
+    struct choice choice;
     double most_tokens; /* of any step */
 };
 
-/* ---- the columns ---- */
-
-static void add_tokens(double *f, double tokens, double times, const struct bends *bends)
+static bool uses(const struct problem *p, size_t term)
 {
-    double y = bends->spill_tokens / tokens;
-    f[TERM_STEP] += times;
-    f[TERM_TOKEN] += times * tokens;
-    f[TERM_WEIGHTS] += times * llmsim_smooth_max(1, tokens / bends->ridge_tokens);
-    f[TERM_BATCHED] += tokens > 1 ? times : 0;
-    f[TERM_SPILL] += times * tokens / (1 + y * y * y);
+    return p->choice.left_out[term] == NULL;
 }
 
-/* What each coefficient is multiplied with in a measurement.
- *
- * A prompt's own cost r is at most that of any sequence, h: measurements of few splits of the same
- * tokens would else give a prompt tens of milliseconds, which no server takes for it. The pairs
- * (h, r) with 0 <= r <= h are the sums x (1, 0) + y (1, 1) with x, y >= 0, so TERM_PROMPT is y, its
- * column counts prompts twice, and the bound is one of the regression's "none is negative". */
-static void set_columns(const struct llmsim_fit_row *row, const struct bends *bends,
-                        double f[static N_TERMS])
+/* ---- the columns ---- */
+
+static void add_tokens(const struct problem *p, const struct bends *bends, double tokens,
+                       double times, double *f)
+{
+    double y = bends->spill_tokens / tokens;
+    f[TERM_step_s] += times;
+    f[TERM_token_s] += times * tokens;
+    f[TERM_weights_s] += times * llmsim_smooth_max(1, tokens / bends->ridge_tokens);
+    f[TERM_spill_s] += times * tokens / (1 + y * y * y);
+    for (size_t j = TERM_rise_2_s; j < N_TERMS; j++)
+        f[p->choice.leaders[j]] += times * llmsim_rise(tokens, rise_tokens[j - TERM_rise_2_s]);
+}
+
+/* What each coefficient is multiplied with in a measurement. */
+static void set_columns(const struct problem *p, const struct bends *bends,
+                        const struct llmsim_fit_row *row, double f[static N_TERMS])
 {
     const struct llmsim_step_shape *s = &row->shape;
+    double context = (double)s->context_tokens;
+    bool is_one_kernel = s->prefill_seqs > 0 && bends->mixed > 0;
     memset(f, 0, N_TERMS * sizeof *f);
-    add_tokens(f, (double)s->prefill_tokens + s->decode_seqs, 1, bends);
-    f[TERM_SEQ] = (double)s->prefill_seqs + s->decode_seqs;
-    f[TERM_CONTEXT] = (double)s->context_tokens;
+    add_tokens(p, bends, (double)s->prefill_tokens + s->decode_seqs, 1, f);
+    f[TERM_seq_s] = (double)s->prefill_seqs + s->decode_seqs;
+    f[TERM_context_s] = is_one_kernel ? 0 : context;
     if (s->prefill_seqs > 0) {
-        f[TERM_ATTENTION] = llmsim_smooth_max((double)s->prefill_sum_sq,
-                                              bends->walk * (double)s->prefill_context_tokens);
-        f[TERM_MIXED_CONTEXT] = (double)s->context_tokens;
+        double work = (double)s->prefill_sum_sq + bends->mixed * context;
+        f[TERM_attention_s] = llmsim_smooth_max(work, bends->walk * (double)s->longest_context);
+        f[TERM_mixed_seq_s] = s->decode_seqs;
+        f[TERM_split_s] = llmsim_split_tokens(s);
     }
     if (row->n_decode_steps > 0) {
-        add_tokens(f, row->decode_seqs, (double)row->n_decode_steps, bends);
-        f[TERM_SEQ] += (double)row->n_decode_steps * row->decode_seqs;
-        f[TERM_CONTEXT] += (double)row->context_tokens;
+        add_tokens(p, bends, row->decode_seqs, (double)row->n_decode_steps, f);
+        f[TERM_seq_s] += (double)row->n_decode_steps * row->decode_seqs;
+        f[TERM_context_s] += (double)row->context_tokens;
     }
-    f[TERM_PROMPT] = f[TERM_SEQ] + s->prefill_seqs;
 }
 
 /* ---- one trial ---- */
@@ -120,9 +152,9 @@ static void fill_matrix(struct problem *p, const struct bends *bends)
 {
     for (size_t i = 0; i < p->n; i++) {
         double *f = p->a + i * N_TERMS;
-        set_columns(p->rows[i], bends, f);
+        set_columns(p, bends, p->rows[i], f);
         for (size_t j = 0; j < N_TERMS; j++)
-            f[j] = p->uses[j] ? f[j] / p->rows[i]->latency_s : 0;
+            f[j] = uses(p, j) ? f[j] / p->rows[i]->latency_s : 0;
     }
 }
 
@@ -182,9 +214,16 @@ static void run_trial(struct problem *p, const struct bends *bends, unsigned rou
 
 /* ---- the search ---- */
 
+static struct bends first_bends(const struct problem *p, double spill_tokens)
+{
+    return (struct bends){200, p->choice.fits_bend[BEND_WALK] ? 400 : 0,
+                          p->choice.fits_bend[BEND_MIXED] ? 100 : 0, spill_tokens};
+}
+
 static double *bend_of(struct bends *bends, enum bend which)
 {
-    double *const members[] = {&bends->ridge_tokens, &bends->walk, &bends->spill_tokens};
+    double *const members[] = {&bends->ridge_tokens, &bends->walk, &bends->mixed,
+                               &bends->spill_tokens};
     return members[which];
 }
 
@@ -204,15 +243,15 @@ static void search_bend(struct problem *p, enum bend which, double low, double h
 
 static void search(struct problem *p, struct trial *best)
 {
-    const double low[N_BENDS] = {1, 1, 256};
-    const double high[N_BENDS] = {1e4, 4096, p->most_tokens > 512 ? p->most_tokens : 512};
+    const double low[N_BENDS] = {1, 1, 1, 256};
+    const double high[N_BENDS] = {1e4, 4096, 1e5, p->most_tokens > 512 ? p->most_tokens : 512};
     const double ratio[] = {0, 0, 2, 1.15, 1.02}; /* 0: the whole range */
-    const struct bends start = {200, p->fits_bend[BEND_WALK] ? 400 : 0, sqrt(low[2] * high[2])};
+    const struct bends start = first_bends(p, sqrt(low[BEND_SPILL] * high[BEND_SPILL]));
     run_trial(p, &start, TRIAL_ROUNDS, best);
     for (size_t round = 0; round < sizeof ratio / sizeof *ratio; round++)
         for (int which = 0; which < N_BENDS; which++) {
             double at = *bend_of(&best->bends, (enum bend)which);
-            if (!p->fits_bend[which])
+            if (!p->choice.fits_bend[which])
                 continue;
             if (ratio[round] > 0)
                 search_bend(p, (enum bend)which, at / ratio[round], at * ratio[round], 9, best);
@@ -272,9 +311,9 @@ static bool single_step_batch(const struct llmsim_fit_row *row, double *value)
     return row->phase == LLMSIM_FIT_DECODE && decode_batch(row, value);
 }
 
-static bool chunk_context(const struct llmsim_fit_row *row, double *value)
+static bool longest_context(const struct llmsim_fit_row *row, double *value)
 {
-    *value = (double)row->shape.prefill_context_tokens;
+    *value = (double)row->shape.longest_context;
     return *value > 0;
 }
 
@@ -295,26 +334,26 @@ static bool any_shape(const struct llmsim_fit_row *row, double *value)
 }
 
 /* The share of a column that those before it, which are in use, do not say. */
-static double share_left(const struct problem *p, size_t column, double *room)
+static double share_left(const struct problem *p, size_t column)
 {
     double whole = 0, left = 0;
     for (size_t i = 0; i < p->n; i++)
-        room[i] = p->a[i * N_TERMS + column];
+        p->room[i] = p->a[i * N_TERMS + column];
     for (size_t i = 0; i < p->n; i++)
-        whole += p->base_weights[i] * room[i] * room[i];
+        whole += p->base_weights[i] * p->room[i] * p->room[i];
     /* Orthogonal columns are kept in the place of the used ones. */
     for (size_t j = 0; j < column; j++) {
         double dot = 0, length = 0;
         for (size_t i = 0; i < p->n; i++) {
-            dot += p->base_weights[i] * room[i] * p->a[i * N_TERMS + j];
+            dot += p->base_weights[i] * p->room[i] * p->a[i * N_TERMS + j];
             length += p->base_weights[i] * p->a[i * N_TERMS + j] * p->a[i * N_TERMS + j];
         }
         for (size_t i = 0; i < p->n && length > 0; i++)
-            room[i] -= dot / length * p->a[i * N_TERMS + j];
+            p->room[i] -= dot / length * p->a[i * N_TERMS + j];
     }
     for (size_t i = 0; i < p->n; i++) {
-        left += p->base_weights[i] * room[i] * room[i];
-        p->a[i * N_TERMS + column] = room[i];
+        left += p->base_weights[i] * p->room[i] * p->room[i];
+        p->a[i * N_TERMS + column] = p->room[i];
     }
     return whole > 0 ? sqrt(left / whole) : 0;
 }
@@ -348,64 +387,99 @@ static enum llmsim_status check_required(const struct llmsim_fit_group *g, const
     return LLMSIM_OK;
 }
 
-/* Which terms the measurements can tell; for the others `left_out` gets the reason. */
+static bool is_about(double tokens, double n)
+{
+    return tokens > 0.75 * n && tokens <= 1.5 * n;
+}
+
+/* Was there a step of about so many tokens? */
+static bool has_tokens(const struct problem *p, double n)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        const struct llmsim_fit_row *row = p->rows[i];
+        if (is_about((double)row->shape.prefill_tokens + row->shape.decode_seqs, n) ||
+            (row->n_decode_steps > 0 && is_about(row->decode_seqs, n)))
+            return true;
+    }
+    return false;
+}
+
+/* Where nothing was measured near a number of tokens, the rises on both sides of it are taken to be
+ * equal: who runs 8 and 32 sequences, but not 16, gets 16 half way between. */
+static void choose_leaders(struct problem *p)
+{
+    for (size_t j = 0; j < N_TERMS; j++)
+        p->choice.leaders[j] = (enum term)j;
+    for (size_t j = N_TERMS - 1; j-- > TERM_rise_2_s;)
+        if (!has_tokens(p, rise_tokens[j - TERM_rise_2_s]))
+            p->choice.leaders[j] = p->choice.leaders[j + 1];
+}
+
+/* Sets the choice, unless the measurements cannot tell the first terms. */
 static enum llmsim_status choose_terms(const struct llmsim_fit_group *g, struct problem *p,
-                                       const char *left_out[static N_TERMS], double *room,
                                        struct llmsim_error *err)
 {
+    const char **left_out = p->choice.left_out;
     enum llmsim_status status = check_required(g, p, err);
     if (status != LLMSIM_OK)
         return status;
     size_t n_lengths = count_different(p, step_prompt_tokens), n_terms = 0;
     size_t n_shapes = count_different(p, any_shape),
            n_batches = count_different(p, single_step_batch);
-    p->fits_bend[BEND_WALK] = count_different(p, chunk_context) >= 3;
+    p->choice.fits_bend[BEND_WALK] = count_different(p, longest_context) >= 3;
+    p->choice.fits_bend[BEND_MIXED] = count_different(p, mixed_context) >= 2;
     const struct {
         bool can;
         const char *why_not;
     } wants[N_TERMS] = {
-        [TERM_STEP] = {true, NULL},
-        [TERM_TOKEN] = {true, NULL},
-        [TERM_CONTEXT] = {true, NULL},
-        [TERM_SEQ] = {true, NULL},
-        [TERM_WEIGHTS] = {n_lengths >= 4, "prompt steps of fewer than 4 numbers of tokens"},
-        [TERM_ATTENTION] = {n_lengths >= 4, "prompt steps of fewer than 4 numbers of tokens"},
-        [TERM_MIXED_CONTEXT] = {count_different(p, mixed_context) >= 2, "no mixed steps"},
-        [TERM_BATCHED] = {n_batches >= 4, "decode steps of fewer than 4 batch sizes"},
-        [TERM_PROMPT] = {count_different(p, step_prompts) >= 3,
-                         "prompt steps of fewer than 3 numbers of prompts"},
-        [TERM_SPILL] = {n_lengths >= 8, "prompt steps of fewer than 8 numbers of tokens"},
+        [TERM_step_s] = {true, NULL},
+        [TERM_token_s] = {true, NULL},
+        [TERM_context_s] = {true, NULL},
+        [TERM_seq_s] = {true, NULL},
+        [TERM_weights_s] = {n_lengths >= 4, "prompt steps of fewer than 4 numbers of tokens"},
+        [TERM_attention_s] = {n_lengths >= 4, "prompt steps of fewer than 4 numbers of tokens"},
+        [TERM_mixed_seq_s] = {p->choice.fits_bend[BEND_MIXED], "no mixed steps"},
+        [TERM_spill_s] = {n_lengths >= 8, "prompt steps of fewer than 8 numbers of tokens"},
+        [TERM_split_s] = {count_different(p, step_prompts) >= 3,
+                          "prompt steps of fewer than 3 numbers of prompts"},
+#define X(n) [TERM_rise_##n##_s] = {n_batches >= 4, "decode steps of fewer than 4 batch sizes"},
+        LLMSIM_FITTED_RISE_LIST(X)
+#undef X
     };
-    for (size_t j = 0; j < N_TERMS; j++)
-        p->uses[j] = true;
-    const struct bends bends = {200, p->fits_bend[BEND_WALK] ? 400 : 0, p->most_tokens / 2};
+    static const char *const tied_to[] = {
+#define X(n) "rise_" #n "_s: no steps of about so many tokens",
+        LLMSIM_FITTED_RISE_LIST(X)
+#undef X
+    };
+    memset(p->choice.left_out, 0, sizeof p->choice.left_out);
+    choose_leaders(p);
+    const struct bends bends = first_bends(p, p->most_tokens / 2);
     fill_matrix(p, &bends);
     for (size_t j = 0; j < N_TERMS; j++) {
-        left_out[j] = NULL;
         if (!wants[j].can)
             left_out[j] = wants[j].why_not;
+        else if (p->choice.leaders[j] != j)
+            left_out[j] = tied_to[p->choice.leaders[j] - TERM_rise_2_s];
         else if (j >= N_REQUIRED_TERMS && n_shapes < 2 * (n_terms + 2))
             left_out[j] = "too few different measurements";
-        else if (j == TERM_PROMPT && !p->uses[TERM_SEQ])
-            left_out[j] = "seq_s, its bound, is left out";
-        else if (share_left(p, j, room) < SPANNED_SHARE)
+        else if (share_left(p, j) < SPANNED_SHARE)
             left_out[j] = "the profile cannot tell it from the others";
-        p->uses[j] = left_out[j] == NULL;
-        for (size_t i = 0; i < p->n && !p->uses[j]; i++)
+        for (size_t i = 0; i < p->n && !uses(p, j); i++)
             p->a[i * N_TERMS + j] = 0;
-        n_terms += p->uses[j];
+        n_terms += uses(p, j);
     }
-    if (!p->uses[TERM_TOKEN] || n_shapes < N_REQUIRED_TERMS)
+    if (!uses(p, TERM_token_s) || n_shapes < N_REQUIRED_TERMS)
         return refuse(g, err,
                       "cannot tell what a token costs from what a step costs: expected prompts and "
                       "batches of more sizes");
-    if (!p->uses[TERM_CONTEXT])
+    if (!uses(p, TERM_context_s))
         return refuse(g, err,
                       "cannot tell what reading the KV cache costs: expected decode steps of the "
                       "same batch sizes with different contexts");
-    p->fits_bend[BEND_RIDGE] = p->uses[TERM_WEIGHTS];
-    p->fits_bend[BEND_WALK] = p->fits_bend[BEND_WALK] && p->uses[TERM_ATTENTION];
-    p->fits_bend[BEND_SPILL] = p->uses[TERM_SPILL];
+    p->choice.fits_bend[BEND_RIDGE] = uses(p, TERM_weights_s);
+    p->choice.fits_bend[BEND_WALK] = p->choice.fits_bend[BEND_WALK] && uses(p, TERM_attention_s);
+    p->choice.fits_bend[BEND_MIXED] = p->choice.fits_bend[BEND_MIXED] && uses(p, TERM_attention_s);
+    p->choice.fits_bend[BEND_SPILL] = uses(p, TERM_spill_s);
     return LLMSIM_OK;
 }
 
@@ -418,6 +492,7 @@ static void problem_fini(struct problem *p)
     free(p->weights);
     free(p->a);
     free(p->ones);
+    free(p->room);
 }
 
 /* To be ended by fini, also on failure. */
@@ -429,9 +504,10 @@ static enum llmsim_status problem_init(struct problem *p, size_t n, struct llmsi
         .weights = malloc((n + 1) * sizeof *p->weights),
         .a = malloc((n + 1) * N_TERMS * sizeof *p->a),
         .ones = malloc((n + 1) * sizeof *p->ones),
+        .room = malloc((n + 1) * sizeof *p->room),
     };
     if (p->rows != NULL && p->base_weights != NULL && p->weights != NULL && p->a != NULL &&
-        p->ones != NULL)
+        p->ones != NULL && p->room != NULL)
         return LLMSIM_OK;
     return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
 }
@@ -466,39 +542,44 @@ static double round_digits(double value)
     return strtod(text, NULL);
 }
 
-static struct llmsim_fitted make_coefficients(const struct trial *t)
+static struct llmsim_fitted make_coefficients(const struct problem *p, const struct trial *t)
 {
     const double *x = t->x;
     struct llmsim_fitted f = {
-        .step_s = x[TERM_STEP],
-        .batched_s = x[TERM_BATCHED],
-        .seq_s = x[TERM_SEQ] + x[TERM_PROMPT],
-        .prompt_s = x[TERM_PROMPT],
-        .token_s = x[TERM_TOKEN],
-        .weights_s = x[TERM_WEIGHTS],
-        .ridge_tokens = x[TERM_WEIGHTS] > 0 ? t->bends.ridge_tokens : 1,
-        .spill_s = x[TERM_SPILL],
-        .spill_tokens = x[TERM_SPILL] > 0 ? t->bends.spill_tokens : 1,
-        .attention_s = x[TERM_ATTENTION],
-        .walk_s = x[TERM_ATTENTION] * t->bends.walk,
-        .context_s = x[TERM_CONTEXT],
-        .mixed_context_s = x[TERM_MIXED_CONTEXT],
+        .ridge_tokens = x[TERM_weights_s] > 0 ? t->bends.ridge_tokens : 1,
+        .spill_tokens = x[TERM_spill_s] > 0 ? t->bends.spill_tokens : 1,
+        .walk_s = x[TERM_attention_s] * t->bends.walk,
+        .mixed_context_s = fmax(x[TERM_context_s], x[TERM_attention_s] * t->bends.mixed),
     };
     double *members = (double *)&f;
+    for (size_t j = 0; j < N_TERMS; j++)
+        members[members_of_terms[j]] = x[p->choice.leaders[j]];
     for (size_t i = 0; i < LLMSIM_FIT_N_COEFFICIENTS; i++)
         members[i] = round_digits(members[i]);
     return f;
 }
 
+/* The largest share of a term in any measurement. */
+static double largest_share(const struct problem *p, const struct trial *t, size_t term)
+{
+    double largest = 0;
+    for (size_t i = 0; i < p->n; i++)
+        largest = fmax(largest, p->a[i * N_TERMS + term] * t->x[term]);
+    return largest;
+}
+
 /* The last fit once more on the columns that it uses, by GSL: the search works with normal
- * equations, which lose half of the digits. */
+ * equations, which lose half of the digits. What they leave of a term that should be 0 goes. */
 static enum llmsim_status polish(struct problem *p, struct trial *t, struct llmsim_error *err)
 {
     size_t terms[N_TERMS], k = 0;
     struct llmsim_linear_fit fit = {.chi_squared = 0};
-    for (size_t j = 0; j < N_TERMS; j++)
+    for (size_t j = 0; j < N_TERMS; j++) {
+        if (largest_share(p, t, j) < NO_SHARE)
+            t->x[j] = 0;
         if (t->x[j] > 0)
             terms[k++] = j;
+    }
     double *columns = malloc(p->n * k * sizeof *columns + 1);
     if (columns == NULL)
         return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
@@ -532,54 +613,58 @@ double llmsim_fit_predict(const struct llmsim_fitted *fitted, const struct llmsi
 
 /* The median of |error| over the rows of a phase, as the standard deviation of a normal one. */
 static double scatter(const struct problem *p, const struct llmsim_fitted *f,
-                      enum llmsim_fit_phase phase, double *room)
+                      enum llmsim_fit_phase phase)
 {
     size_t n = 0;
     for (size_t i = 0; i < p->n; i++)
         if (p->rows[i]->phase == phase)
-            room[n++] = fabs(llmsim_fit_predict(f, p->rows[i]) / p->rows[i]->latency_s - 1);
+            p->room[n++] = fabs(llmsim_fit_predict(f, p->rows[i]) / p->rows[i]->latency_s - 1);
     if (n == 0)
         return 0;
-    llmsim_fit_sort(room, n);
-    return room[n / 2] / 0.67449;
+    llmsim_fit_sort(p->room, n);
+    return p->room[n / 2] / 0.67449;
+}
+
+/* A coefficient, and those that go with it. */
+static void set_member(const struct problem *p, struct llmsim_fitted *f, size_t member,
+                       double value)
+{
+    double *members = (double *)f;
+    members[member] = value;
+    for (size_t j = 0; j < N_TERMS; j++)
+        if (members_of_terms[p->choice.leaders[j]] == member)
+            members[members_of_terms[j]] = value;
 }
 
 /* Linearised: errors of least absolute deviations scatter by √(π/2) of what least squares would,
  * with each phase's scatter its own. */
 static enum llmsim_status set_confidence(const struct llmsim_fit_group *g, const struct problem *p,
-                                         struct llmsim_fit_report *report, double *room,
-                                         struct llmsim_error *err)
+                                         struct llmsim_fit_report *report, struct llmsim_error *err)
 {
     const double pi_half = 1.5707963267948966;
     struct llmsim_fitted f = report->fit.coefficients;
-    double *members = (double *)&f;
     size_t free_ones[LLMSIM_FIT_N_COEFFICIENTS], k = 0;
     for (size_t j = 0; j < LLMSIM_FIT_N_COEFFICIENTS; j++)
         if (!report->coefficients[j].is_at_bound && report->coefficients[j].left_out == NULL)
             free_ones[k++] = j;
-    /* At its upper bound r goes with h. */
-    bool is_tied = f.prompt_s > 0 && f.prompt_s >= f.seq_s;
     double *jacobian = malloc(p->n * k * sizeof *jacobian + 1);
     struct llmsim_condition condition;
     if (jacobian == NULL)
         return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
     double sigma[LLMSIM_FIT_N_PHASES];
     for (int i = 0; i < LLMSIM_FIT_N_PHASES; i++)
-        sigma[i] = scatter(p, &f, (enum llmsim_fit_phase)i, room);
+        sigma[i] = scatter(p, &f, (enum llmsim_fit_phase)i);
     for (size_t j = 0; j < k; j++) {
-        double *m = &members[free_ones[j]], value = *m, h = 1e-4 * value;
+        double value = ((const double *)&f)[free_ones[j]], h = 1e-4 * value;
         for (size_t i = 0; i < p->n; i++) {
-            *m = value + h;
-            f.prompt_s = is_tied ? f.seq_s : f.prompt_s;
+            set_member(p, &f, free_ones[j], value + h);
             double up = llmsim_fit_predict(&f, p->rows[i]);
-            *m = value - h;
-            f.prompt_s = is_tied ? f.seq_s : f.prompt_s;
+            set_member(p, &f, free_ones[j], value - h);
             double down = llmsim_fit_predict(&f, p->rows[i]);
             jacobian[i * k + j] =
                 sqrt(p->base_weights[i]) * (up - down) / (2 * h) / p->rows[i]->latency_s;
         }
-        *m = value;
-        f.prompt_s = report->fit.coefficients.prompt_s;
+        set_member(p, &f, free_ones[j], value);
     }
     enum llmsim_status status = llmsim_linear_condition(jacobian, p->n, k, &condition, err);
     if (status == LLMSIM_OK && !(condition.number < MAX_CONDITION)) {
@@ -633,8 +718,7 @@ static enum llmsim_status assign_folds(uint8_t *folds, size_t n, struct llmsim_e
     return LLMSIM_OK;
 }
 
-static void name_coefficients(struct llmsim_fit_report *report,
-                              const char *const left_out[static N_TERMS], const struct problem *p)
+static void name_coefficients(struct llmsim_fit_report *report, const struct problem *p)
 {
     static const char *const names[] = {
 #define X(name) #name,
@@ -646,87 +730,94 @@ static void name_coefficients(struct llmsim_fit_report *report,
         struct llmsim_fit_coefficient *c = &report->coefficients[i];
         *c = (struct llmsim_fit_coefficient){.name = names[i], .value = members[i]};
         for (size_t j = 0; j < N_TERMS; j++)
-            if (strcmp(term_names[j], c->name) == 0)
-                c->left_out = left_out[j];
-        c->is_at_bound = c->value <= 0 || (strcmp(c->name, "prompt_s") == 0 &&
-                                           c->value >= report->fit.coefficients.seq_s);
-        if (strcmp(c->name, "ridge_tokens") == 0 && report->fit.coefficients.weights_s <= 0)
+            if (members_of_terms[j] == i) {
+                c->is_tied = p->choice.leaders[j] != j && uses(p, p->choice.leaders[j]);
+                c->left_out = p->choice.left_out[c->is_tied ? j : p->choice.leaders[j]];
+            }
+        c->is_at_bound = c->value <= 0;
+        if (i == MEMBER(ridge_tokens) && report->fit.coefficients.weights_s <= 0)
             c->left_out = "weights_s is 0";
-        if (strcmp(c->name, "spill_tokens") == 0 && report->fit.coefficients.spill_s <= 0)
+        if (i == MEMBER(spill_tokens) && report->fit.coefficients.spill_s <= 0)
             c->left_out = "spill_s is 0";
-        if (strcmp(c->name, "walk_s") == 0 && !p->fits_bend[BEND_WALK])
-            c->left_out = "no chunks with prompt tokens before them";
+        if (i == MEMBER(walk_s) && !p->choice.fits_bend[BEND_WALK])
+            c->left_out = "neither later chunks nor mixed steps";
+        if (i == MEMBER(mixed_context_s)) {
+            c->is_at_bound = c->value <= report->fit.coefficients.context_s;
+            c->is_tied = !p->choice.fits_bend[BEND_MIXED];
+            c->left_out = c->is_tied ? "context_s: no mixed steps" : NULL;
+        }
     }
 }
 
+/* A fit of all rows but those of a fold. */
 static enum llmsim_status fit_without(struct problem *p, const struct llmsim_fit_group *g,
-                                      const uint8_t *folds, unsigned without, struct trial *t,
+                                      const uint8_t *folds, unsigned without, struct trial *best,
                                       struct llmsim_error *err)
 {
     take_rows(p, g, folds, without);
-    search(p, t);
-    return polish(p, t, err);
+    enum llmsim_status status = choose_terms(g, p, err);
+    if (status != LLMSIM_OK)
+        return status;
+    search(p, best);
+    return polish(p, best, err);
 }
 
-/* Each fold predicted by the others. */
+/* Each fold predicted by a fit of the others; 0 where these alone would be refused. */
 static enum llmsim_status hold_out(struct problem *p, const struct llmsim_fit_group *g,
                                    const uint8_t *folds, double *predicted,
                                    struct llmsim_error *err)
 {
-    enum llmsim_status status = LLMSIM_OK;
-    for (unsigned k = 0; k < N_FOLDS && status == LLMSIM_OK; k++) {
+    for (unsigned k = 0; k < N_FOLDS; k++) {
         struct trial t;
-        status = fit_without(p, g, folds, k, &t, err);
-        struct llmsim_fitted f = make_coefficients(&t);
+        enum llmsim_status status = fit_without(p, g, folds, k, &t, err);
+        if (status != LLMSIM_OK && status != LLMSIM_CATALOGUE)
+            return status;
+        struct llmsim_fitted f = {0};
+        if (status == LLMSIM_OK)
+            f = make_coefficients(p, &t);
         for (size_t i = 0; i < g->n_rows; i++)
             if (folds[i] == k)
-                predicted[i] = llmsim_fit_predict(&f, &g->rows[i]);
+                predicted[i] = status == LLMSIM_OK ? llmsim_fit_predict(&f, &g->rows[i]) : 0;
     }
-    return status;
+    return LLMSIM_OK;
 }
 
 enum llmsim_status llmsim_fit_group_run(const struct llmsim_fit_group *group,
                                         const struct llmsim_fit_sizes *sizes,
                                         struct llmsim_fit_report *report, struct llmsim_error *err)
 {
-    const char *left_out[N_TERMS];
     size_t n = group->n_rows;
     struct problem p = {.n = 0};
     struct trial best;
     uint8_t *folds = malloc(n + 1);
-    double *room = malloc((n + 1) * sizeof *room), *held_out = malloc((n + 1) * sizeof *held_out);
+    double *held_out = malloc((n + 1) * sizeof *held_out);
     *report = (struct llmsim_fit_report){.predicted_s = malloc((n + 1) * sizeof(double))};
     enum llmsim_status status = LLMSIM_OK;
-    if (folds == NULL || room == NULL || held_out == NULL || report->predicted_s == NULL)
+    if (folds == NULL || held_out == NULL || report->predicted_s == NULL)
         status = llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
     if (status == LLMSIM_OK)
         status = problem_init(&p, n, err);
     if (status == LLMSIM_OK)
         status = assign_folds(folds, n, err);
-    if (status == LLMSIM_OK) {
-        take_rows(&p, group, folds, N_FOLDS);
-        status = choose_terms(group, &p, left_out, room, err);
-    }
     if (status == LLMSIM_OK)
         status = fit_without(&p, group, folds, N_FOLDS, &best, err);
     if (status == LLMSIM_OK) {
         report->fit.has_coefficients = true;
-        report->fit.coefficients = make_coefficients(&best);
-        name_coefficients(report, left_out, &p);
-        status = set_confidence(group, &p, report, room, err);
+        report->fit.coefficients = make_coefficients(&p, &best);
+        name_coefficients(report, &p);
+        status = set_confidence(group, &p, report, err);
     }
     if (status == LLMSIM_OK)
         status = hold_out(&p, group, folds, held_out, err);
     if (status == LLMSIM_OK) {
         for (size_t i = 0; i < n; i++)
             report->predicted_s[i] = llmsim_fit_predict(&report->fit.coefficients, &group->rows[i]);
-        llmsim_fit_set_errors(group, report->predicted_s, room, report->richer.fitted);
-        llmsim_fit_set_errors(group, held_out, room, report->richer.held_out);
+        llmsim_fit_set_errors(group, report->predicted_s, p.room, report->richer.fitted);
+        llmsim_fit_set_errors(group, held_out, p.room, report->richer.held_out);
         llmsim_fit_set_diagnostics(group, report);
-        llmsim_fit_two_number(group, sizes, folds, N_FOLDS, held_out, room, report);
+        llmsim_fit_two_number(group, sizes, folds, N_FOLDS, held_out, p.room, report);
     }
     free(held_out);
-    free(room);
     free(folds);
     problem_fini(&p);
     if (status != LLMSIM_OK)

@@ -7,7 +7,7 @@
 
 #include "llmsim/status.h"
 
-#define LLMSIM_LINEAR_MAX_TERMS 16u
+#define LLMSIM_LINEAR_MAX_TERMS 24u
 
 struct llmsim_linear_fit {
     double x[LLMSIM_LINEAR_MAX_TERMS];

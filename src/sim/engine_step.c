@@ -447,9 +447,12 @@ static enum llmsim_status start_step(struct step_replica *r)
 
     struct llmsim_step_shape shape = {0};
     for (size_t i = 0; !swaps && b->decodes && i < r->running.n; i++) {
-        shape.decode_seqs++;
-        shape.context_tokens +=
+        uint64_t context =
             (uint64_t)r->running.items[i]->request.prompt_tokens + r->running.items[i]->n_tokens;
+        shape.decode_seqs++;
+        shape.context_tokens += context;
+        if (context > shape.longest_context)
+            shape.longest_context = context;
     }
     for (uint32_t i = 0; !swaps && i < b->n_prefills; i++) {
         struct prefill *p = &b->prefills[i];
@@ -458,7 +461,8 @@ static enum llmsim_status start_step(struct step_replica *r)
         shape.prefill_tokens += p->chunk;
         shape.prefill_seqs += llmsim_prefill_has_chunk(p);
         shape.prefill_sum_sq += after * after - end * end;
-        shape.prefill_context_tokens += p->chunk > 0 ? end : 0;
+        if (p->chunk > 0 && end > shape.longest_context)
+            shape.longest_context = end;
         if (p->scheduled_ns == LLMSIM_NO_TIME)
             p->scheduled_ns = llmsim_time_to_ns(e->now);
     }

@@ -312,6 +312,13 @@ static struct slot *next_slot(const struct replica *r)
                                                              : r->boundary.max_num_seqs];
 }
 
+/* A request's context less the decode steps done: while it runs, that stays what it is. */
+static int64_t extra_context(const struct slot *slot)
+{
+    return (int64_t)slot->request.prompt_tokens + slot->tokens_at_start -
+           (int64_t)slot->first_decode_step;
+}
+
 /* The request in the next slot joins the running set. */
 static void start_decoding(struct replica *r, struct slot *slot)
 {
@@ -319,6 +326,8 @@ static void start_decoding(struct replica *r, struct slot *slot)
     slot->is_running = true;
     slot->next = llmsim_wheel_put(&r->wheel, ending_step(slot), index);
     r->context_tokens += (uint64_t)slot->request.prompt_tokens + slot->tokens_at_start;
+    if (extra_context(slot) > r->longest_extra)
+        r->longest_extra = extra_context(slot);
     r->n_reported += llmsim_run_reports(r->run, &slot->request);
     if (r->boundary.kv.total != 0)
         (*residue_of(r, slot))++;
@@ -330,6 +339,7 @@ static void stop_decoding(struct replica *r, uint32_t index)
     struct slot *slot = &r->slots[index];
     struct kv *kv = &r->boundary.kv;
     slot->is_running = false;
+    r->knows_longest = r->knows_longest && extra_context(slot) < r->longest_extra;
     r->free_slots[--r->n_running] = index;
     r->context_tokens -= (uint64_t)slot->request.prompt_tokens + tokens_made(r, slot);
     r->n_reported -= llmsim_run_reports(r->run, &slot->request);
@@ -689,6 +699,22 @@ static void begin_decodes(struct replica *r)
     r->step = steps;
 }
 
+/* The longest context of the running set. Who has it seldom leaves, and only then are the others
+ * looked at again. */
+static uint64_t longest_context(struct replica *r)
+{
+    if (!r->knows_longest) {
+        r->longest_extra = INT64_MIN;
+        for (uint32_t i = 0; i < r->boundary.max_num_seqs; i++) {
+            const struct slot *slot = &r->slots[i];
+            if (slot->is_running && extra_context(slot) > r->longest_extra)
+                r->longest_extra = extra_context(slot);
+        }
+        r->knows_longest = true;
+    }
+    return r->n_running > 0 ? (uint64_t)(r->longest_extra + (int64_t)r->decode_step) : 0;
+}
+
 /* One step that processes prompts, beside decodes if the policy mixes them. */
 static void begin_prefills(struct replica *r)
 {
@@ -702,11 +728,16 @@ static void begin_prefills(struct replica *r)
     step->shape.prefill_tokens = b->prefill_tokens;
     step->shape.prefill_seqs = b->n_chunks;
     step->shape.prefill_sum_sq = b->prefill_sum_sq;
-    step->shape.prefill_context_tokens = b->prefill_context_tokens;
+    step->shape.longest_context = b->longest_prefill_context;
     step->shape.decode_seqs = step->n_reported = 0;
     step->shape.context_tokens = 0;
     if (b->decodes)
         set_decodes(r, step);
+    if (b->decodes && r->run->config->cost.model->uses_longest_context) {
+        uint64_t longest = longest_context(r);
+        if (longest > step->shape.longest_context)
+            step->shape.longest_context = longest;
+    }
     step->durations.first = llmsim_cost_step(&r->run->config->cost, &step->shape);
     r->step = step;
 }

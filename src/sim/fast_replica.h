@@ -102,6 +102,10 @@ struct replica {
     uint64_t decode_step;    /* decode steps done */
     llmsim_time decode_time; /* of them, each as if no prompt had been beside it */
     uint64_t context_tokens; /* that the next decode step would read */
+    /* Of them, those of the request that has most, less decode_step; an upper bound of that while
+     * it is not known, because whose it was has left. */
+    int64_t longest_extra;
+    bool knows_longest;
     llmsim_time previous_decode_end;
     struct llmsim_gap *gaps; /* of requests that have come since the last decode step */
     size_t n_gaps;

@@ -52,7 +52,7 @@ void llmsim_policy_begin_step(struct boundary *b)
     b->n_chunks = 0;
     b->prefill_tokens = 0;
     b->prefill_sum_sq = 0;
-    b->prefill_context_tokens = 0;
+    b->longest_prefill_context = 0;
     b->decodes = false;
 }
 
@@ -62,7 +62,8 @@ void llmsim_policy_add_chunk(struct boundary *b, struct prefill *p, uint32_t chu
     p->chunk = chunk;
     b->prefill_tokens += chunk;
     b->prefill_sum_sq += chunk * (2 * done + chunk);
-    b->prefill_context_tokens += chunk > 0 ? done : 0;
+    if (chunk > 0 && done > b->longest_prefill_context)
+        b->longest_prefill_context = done;
     b->n_chunks += llmsim_prefill_has_chunk(p);
 }
 

@@ -75,7 +75,7 @@ struct boundary {
     uint32_t n_chunks;
     uint64_t prefill_tokens;
     uint64_t prefill_sum_sq;
-    uint64_t prefill_context_tokens;
+    uint64_t longest_prefill_context; /* of llmsim_step_shape.longest_context */
     bool decodes;
 };
 

@@ -53,8 +53,8 @@ static inline struct llmsim_cost case_cost(uint64_t *state, bool is_round)
 /* Any coefficient may be 0; a profile's range about as large as the steps of a case. */
 static inline struct llmsim_cost case_fitted_cost(uint64_t *state)
 {
-    const double most[] = {1e-3, 2e-4, 2e-5, 4e-5, 1e-5, 1e-3, 300,
-                           1e-5, 300,  1e-7, 1e-6, 2e-6, 1e-6};
+    const double most[] = {1e-3, 2e-4, 2e-4, 2e-4, 2e-4, 2e-4, 2e-4, 2e-4, 2e-4, 2e-5, 1e-5,
+                           1e-3, 300,  1e-5, 300,  1e-5, 1e-7, 1e-5, 2e-6, 2e-5, 3e-6};
     double values[sizeof most / sizeof *most];
     struct llmsim_fit fit = {.has_coefficients = true};
     struct llmsim_cost cost;
@@ -78,7 +78,7 @@ static inline struct llmsim_cost case_fitted_cost(uint64_t *state)
         abort();
     return cost;
 }
-_Static_assert(sizeof(struct llmsim_fitted) == 13 * sizeof(double), "most[] above has them all");
+_Static_assert(sizeof(struct llmsim_fitted) == 21 * sizeof(double), "most[] above has them all");
 
 static inline enum llmsim_status case_read(void *self, struct llmsim_request *requests,
                                            size_t capacity, size_t *n, struct llmsim_error *err)

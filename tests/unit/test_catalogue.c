@@ -34,9 +34,12 @@ TestSuite(catalogue, .init = enter_scratch, .fini = leave_scratch);
 
 #define FITTED(step, ridge)                                                                        \
     "{\"step_s\": " step                                                                           \
-    ", \"batched_s\": 0.5, \"seq_s\": 0.25, \"prompt_s\": 0, \"token_s\": 0.125,"                  \
+    ", \"rise_2_s\": 0.5, \"rise_4_s\": 0, \"rise_8_s\": 0, \"rise_16_s\": 0, \"rise_32_s\": 0,"   \
+    " \"rise_64_s\": 0, \"rise_128_s\": 0, \"rise_256_s\": 0, \"seq_s\": 0.25, \"token_s\": "      \
+    "0.125,"                                                                                       \
     " \"weights_s\": 2, \"ridge_tokens\": " ridge ", \"spill_s\": 0, \"spill_tokens\": 1,"         \
-    " \"attention_s\": 0, \"walk_s\": 0, \"context_s\": 0.001, \"mixed_context_s\": 0}"
+    " \"split_s\": 0, \"attention_s\": 0, \"walk_s\": 0, \"context_s\": 0.001,"                    \
+    " \"mixed_seq_s\": 0, \"mixed_context_s\": 0}"
 
 static struct llmsim_catalogue *open_shipped(void)
 {
@@ -361,7 +364,7 @@ static const struct malformed {
     {GPUS, MODELS, "{\"m\": {\"G\": {\"2\": {\"ptps\": 1, \"coefs\": {}}}}}",
      "./ptps.json:1:31: \"2\": unknown key \"coefs\""},
     {GPUS, MODELS, "{\"m\": {\"G\": {\"2\": {\"coefficients\": {\"step_s\": 1}}}}}",
-     "./ptps.json:1:20: \"coefficients\": key \"batched_s\" is missing"},
+     "./ptps.json:1:20: \"coefficients\": key \"rise_2_s\" is missing"},
     {GPUS, MODELS, "{\"m\": {\"G\": {\"2\": {\"coefficients\": " FITTED("-1", "5") "}}}}",
      "./ptps.json:1:37: \"coefficients\": \"step_s\" is -1, expected a number from 0 to "
      "1000000000000"},
@@ -369,7 +372,7 @@ static const struct malformed {
      "./ptps.json:1:20: step_s takes 2000 s: expected 0 to 1000 s"},
     {GPUS, MODELS,
      "{\"m\": {\"G\": {\"2\": {\"coefficients\": " FITTED("1", "5") ", \"range\": {}}}}}",
-     "./ptps.json:1:258: \"range\": key \"min_prefill_tokens\" is missing"},
+     "./ptps.json:1:386: \"range\": key \"min_prefill_tokens\" is missing"},
     {GPUS, MODELS, "{\"m\": {\"G\": {\"2\": {\"ptps\": 1, \"profile_sha256\": \"abc\"}}}}",
      "./ptps.json:1:14: \"profile_sha256\": expected 64 digits of 0 to 9 and a to f"},
     {GPUS, MODELS, "{\"m\": {\"G\": 1, \"G\": 2}}",
@@ -441,10 +444,11 @@ Test(catalogue, put_fit)
     const struct llmsim_fit fit = {
         .ptps_tokens_per_s = 12.5,
         .has_coefficients = true,
-        .coefficients = {1, 0.1, 0.3, 0.7, 1e-5, 2, 5, 1e-6, 7, 1e-9, 1e-7, 1e-6, 3e-7},
+        .coefficients = {1, 0.1, 0.2,  0.3, 0.4,  0.5,  0.6,  0.7,  0.8,  0.9, 1e-5,
+                         2, 5,   1e-6, 7,   2e-6, 1e-9, 1e-7, 1e-6, 1e-5, 3e-7},
         .range = {1, 2, 3, 4, 5, 6, true},
         .has_diagnostics = true,
-        .diagnostics = {10, 0.5, 1.5, 2.5, 3.5, 4.5, 1e6},
+        .diagnostics = {10, 0.5, 1.5, 2.5, 3.5, 4.5, 8, 1e6},
         .profile_sha256 = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"};
     struct llmsim_fit back;
     double ptps;

@@ -12,18 +12,21 @@ static struct llmsim_error err;
 static const struct llmsim_fit plain = {
     .has_coefficients = true,
     .coefficients = {.step_s = 1e-3,
-                     .batched_s = 5e-4,
+                     .rise_2_s = 5e-4,
+                     .rise_128_s = 3.2e-4,
+                     .rise_256_s = 7e-4,
                      .seq_s = 1e-4,
-                     .prompt_s = 3e-4,
                      .token_s = 1e-5,
                      .weights_s = 1e-2,
                      .ridge_tokens = 100,
                      .spill_s = 1e-5,
                      .spill_tokens = 100,
+                     .split_s = 4e-6,
                      .attention_s = 1e-8,
                      .walk_s = 1e-6,
                      .context_s = 2e-7,
-                     .mixed_context_s = 1e-7},
+                     .mixed_seq_s = 5e-5,
+                     .mixed_context_s = 3e-7},
 };
 
 static struct llmsim_cost make(const struct llmsim_fit *fit)
@@ -33,24 +36,25 @@ static struct llmsim_cost make(const struct llmsim_fit *fit)
     return cost;
 }
 
-/* A chunk of 96 tokens after 200, beside 4 decodes that read 1000: 1 ms + 0.5 ms + 5 sequences of
- * 0.1 ms + 0.3 ms for the prompt + 100 tokens of 10 us + 10 ms · 2^(1/4) + 1 ms / 2 + ((96² + 2 ·
- * 96 · 200) · 10 ns, 200 us) in the 4-norm + 1000 · 0.3 us. The four alone: 100/4 = 25 for the
- * spill, 4/100 for the ridge.
- */
+/* Chunks of 64 tokens after 200 and of 32 after none, beside 4 decodes that read 1000, one of them
+ * 400: 1 ms, 0.5 ms for being 2 tokens or more and 36/64 of 0.32 ms on the way from 64 to 128, 6
+ * sequences of 0.1 ms, 100 tokens of 10 us, 10 ms · 2^(1/4), 1 ms / 2 of spill, half of 96 · 4 us
+ * for being two prompts, 4 · 50 us for the decodes, and (S · 10 ns + 1000 · 0.3 us, 400 us) in the
+ * 4-norm, where S is 64² + 2 · 64 · 200 + 32² = 30720. The four alone: 100/4 = 25 for the spill,
+ * 4/100 for the ridge. */
 Test(cost_fitted, values_by_hand)
 {
     struct llmsim_cost cost = make(&plain);
     const struct llmsim_step_shape mixed = {.prefill_tokens = 96,
-                                            .prefill_seqs = 1,
+                                            .prefill_seqs = 2,
                                             .decode_seqs = 4,
                                             .context_tokens = 1000,
-                                            .prefill_sum_sq = 47616,
-                                            .prefill_context_tokens = 200};
+                                            .prefill_sum_sq = 30720,
+                                            .longest_context = 400};
     const struct llmsim_step_shape decode = {.decode_seqs = 4, .context_tokens = 1000};
-    double attention = pow(pow(4.7616e-4, 4) + pow(2e-4, 4), 0.25);
-    double expected =
-        1e-3 + 5e-4 + 5e-4 + 3e-4 + 1e-3 + 1e-2 * pow(2, 0.25) + 5e-4 + attention + 3e-4;
+    double attention = pow(pow(6.072e-4, 4) + pow(4e-4, 4), 0.25);
+    double expected = 1e-3 + 5e-4 + 1.8e-4 + 6e-4 + 1e-3 + 1e-2 * pow(2, 0.25) + 5e-4 + 1.92e-4 +
+                      2e-4 + attention;
     cr_expect_float_eq(llmsim_time_to_seconds(llmsim_cost_step(&cost, &mixed)), expected, 1e-14);
     cr_expect_float_eq(llmsim_cost_fitted_step_s(&plain.coefficients, &mixed), expected, 1e-14);
     expected = 1e-3 + 5e-4 + 4e-4 + 4e-5 + 1e-2 * pow(1 + pow(0.04, 4), 0.25) + 4e-5 / 15626 + 2e-4;
@@ -58,20 +62,46 @@ Test(cost_fitted, values_by_hand)
     cr_expect_float_eq(llmsim_cost_fitted_step_s(&plain.coefficients, &decode), expected, 1e-14);
 }
 
+/* A step with prompts reads the KV cache of its decodes no faster than one without: 1000 tokens of
+ * 0.2 us where all else of the attention is free. */
+Test(cost_fitted, a_mixed_step_reads_all_context)
+{
+    const struct llmsim_fit fit = {
+        .has_coefficients = true,
+        .coefficients = {.ridge_tokens = 1, .spill_tokens = 1, .context_s = 2e-7}};
+    struct llmsim_cost cost = make(&fit);
+    const struct llmsim_step_shape mixed = {.prefill_tokens = 8,
+                                            .prefill_seqs = 1,
+                                            .decode_seqs = 1,
+                                            .context_tokens = 1000,
+                                            .prefill_sum_sq = 64,
+                                            .longest_context = 1000};
+    cr_expect_float_eq(llmsim_time_to_seconds(llmsim_cost_step(&cost, &mixed)), 2e-4, 1e-14);
+    cr_expect_float_eq(llmsim_cost_fitted_step_s(&fit.coefficients, &mixed), 2e-4, 1e-14);
+}
+
+static void lengthen(struct llmsim_step_shape *s, uint64_t context)
+{
+    if (context > s->longest_context)
+        s->longest_context = context;
+}
+
 static struct llmsim_step_shape add_chunk(struct llmsim_step_shape s, uint64_t n, uint64_t c)
 {
     s.prefill_tokens += n;
     s.prefill_seqs++;
     s.prefill_sum_sq += n * (2 * c + n);
-    s.prefill_context_tokens += c;
+    lengthen(&s, c);
     return s;
 }
 
 static struct llmsim_step_shape random_shape(uint64_t *state)
 {
     struct llmsim_step_shape s = {.decode_seqs = (uint32_t)case_random(state, 300)};
-    if (s.decode_seqs > 0)
-        s.context_tokens = s.decode_seqs * (1 + case_random(state, 5000));
+    if (s.decode_seqs > 0) {
+        s.longest_context = 1 + case_random(state, 5000);
+        s.context_tokens = s.decode_seqs * s.longest_context;
+    }
     for (uint64_t i = case_random(state, 4); i > 0; i--)
         s = add_chunk(s, case_random(state, 3000), case_random(state, 20000));
     return s;
@@ -98,6 +128,7 @@ Test(cost_fitted, more_work_costs_no_less)
         more.decode_seqs++;
         cr_assert(llmsim_cost_step(&cost, &more) >= t);
         more.context_tokens += 1 + c;
+        lengthen(&more, 1 + c);
         cr_assert(llmsim_cost_step(&cost, &more) >= t);
     }
 }
@@ -126,18 +157,35 @@ Test(cost_fitted, nothing_overflows)
 {
     const struct llmsim_fit huge = {
         .has_coefficients = true,
-        .coefficients = {1000, 1000, 1, 1, 1, 1000, 1000, 1, 1e-3, 1e-6, 4e-3, 4e-3, 4e-3},
+        .coefficients = {.step_s = 1000,
+#define X(n) .rise_##n##_s = 1000,
+                         LLMSIM_FITTED_RISE_LIST(X)
+#undef X
+                             .seq_s = 1,
+                         .token_s = 1,
+                         .weights_s = 1000,
+                         .ridge_tokens = 1000,
+                         .spill_s = 1,
+                         .spill_tokens = 1e-3,
+                         .split_s = 1,
+                         .attention_s = 1e-6,
+                         .walk_s = 4e-3,
+                         .context_s = 4e-3,
+                         .mixed_seq_s = 1,
+                         .mixed_context_s = 4e-3},
     };
     const struct llmsim_step_shape step = {.prefill_tokens = UINT64_C(65535) * 1000000000,
                                            .prefill_seqs = 65535,
                                            .decode_seqs = 65535,
                                            .context_tokens = UINT64_C(65535) * 2000000000,
                                            .prefill_sum_sq = UINT64_MAX,
-                                           .prefill_context_tokens = UINT64_C(65535) * 1000000000};
+                                           .longest_context = 2000000000};
     struct llmsim_cost cost = make(&huge);
     llmsim_time t = llmsim_cost_step(&cost, &step);
-    /* 3 · 6.6e13 s of tokens, 1.0e12 s of context, and attention of 1.8e13 s beside 2.6e11 s. */
-    cr_assert_float_eq(llmsim_time_to_seconds(t), 3 * 6.5535e13 + 1.04856e12 + 1.8446744e13, 1e9);
+    /* 4 · 6.6e13 s of tokens, 1e9 less for one prompt of 65535, and 5.2e11 s of context beside
+     * attention of 1.8e13 s. */
+    cr_assert_float_eq(llmsim_time_to_seconds(t), 4 * 6.5535e13 - 1e9 + 5.2428e11 + 1.8446744e13,
+                       1e8);
     /* A run of as many steps as a request can have tokens stays under 2^126, with as many sequences
      * as llmsim_replay lets in. */
     struct llmsim_decode_run run = llmsim_cost_decode_run(&cost, 268, UINT64_C(268) * 2000000000);
@@ -175,7 +223,11 @@ Test(cost_fitted, bounds)
 Test(cost_fitted, scale)
 {
     struct llmsim_fit fit = plain;
-    fit.coefficients.step_s = fit.coefficients.batched_s = fit.coefficients.seq_s = 0;
+    fit.coefficients.step_s = fit.coefficients.seq_s = 0;
+#define X(n) fit.coefficients.rise_##n##_s = 0;
+    LLMSIM_FITTED_RISE_LIST(X)
+#undef X
+
     struct llmsim_cost cost = make(&fit), faster = cost;
     const struct llmsim_cost_change change = {2, 4, 0, 0};
     const struct llmsim_step_shape prefill = {

@@ -65,11 +65,11 @@ Test(fit, profile)
     cr_expect_eq(r[1].shape.decode_seqs, 3);
     cr_expect_eq(r[1].shape.context_tokens, 60);
     cr_expect_eq(r[2].shape.prefill_seqs, 1);
-    cr_expect_eq(r[2].shape.prefill_context_tokens, 10);
+    cr_expect_eq(r[2].shape.longest_context, 20);
     cr_expect_eq(r[2].shape.decode_seqs, 3);
     cr_expect_eq(r[3].n_decode_steps, 3);
     cr_expect_eq(r[3].decode_seqs, 2);
-    cr_expect_eq(p.groups[1].rows[0].shape.prefill_context_tokens, 10);
+    cr_expect_eq(p.groups[1].rows[0].shape.longest_context, 10);
     llmsim_fit_profile_close(&p);
 }
 
@@ -146,7 +146,7 @@ static void add_prefill(struct synthetic *s, uint64_t n, uint64_t c, uint32_t se
     const struct llmsim_step_shape shape = {.prefill_tokens = seqs * n,
                                             .prefill_seqs = seqs,
                                             .prefill_sum_sq = seqs * n * (2 * c + n),
-                                            .prefill_context_tokens = seqs * c};
+                                            .longest_context = c};
     add(s, (struct llmsim_fit_row){.phase = LLMSIM_FIT_PREFILL, .shape = shape});
 }
 
@@ -161,9 +161,9 @@ static void add_mixed(struct synthetic *s, uint64_t n, uint64_t c, uint32_t seqs
     const struct llmsim_step_shape shape = {.prefill_tokens = n,
                                             .prefill_seqs = 1,
                                             .prefill_sum_sq = n * (2 * c + n),
-                                            .prefill_context_tokens = c,
                                             .decode_seqs = seqs,
-                                            .context_tokens = seqs * context};
+                                            .context_tokens = seqs * context,
+                                            .longest_context = c > context ? c : context};
     add(s, (struct llmsim_fit_row){.phase = LLMSIM_FIT_MIXED, .shape = shape});
 }
 
@@ -187,18 +187,21 @@ static void add_grid(struct synthetic *s)
 
 static const struct llmsim_fitted truth = {
     .step_s = 4e-3,
-    .batched_s = 5e-4,
+    .rise_2_s = 5e-4,
+    .rise_16_s = 8e-4,
+    .rise_64_s = 3e-4,
     .seq_s = 2e-5,
-    .prompt_s = 1e-5,
     .token_s = 8e-6,
     .weights_s = 9e-3,
     .ridge_tokens = 300,
     .spill_s = 2e-5,
     .spill_tokens = 4000,
+    .split_s = 6e-6,
     .attention_s = 1.5e-9,
     .walk_s = 6e-7,
     .context_s = 8e-8,
-    .mixed_context_s = 5e-8,
+    .mixed_seq_s = 2e-5,
+    .mixed_context_s = 1.3e-7,
 };
 
 /* Normal noise of that deviation, and every `outliers`-th measurement three times too slow. */
@@ -247,10 +250,14 @@ Test(fit, known_coefficients_without_noise)
     expect_near(&r, "context_s", 8e-8, 0.01);
     expect_near(&r, "attention_s", 1.5e-9, 0.02);
     expect_near(&r, "walk_s", 6e-7, 0.02);
-    expect_near(&r, "mixed_context_s", 5e-8, 0.02);
+    expect_near(&r, "mixed_context_s", 1.3e-7, 0.02);
+    expect_near(&r, "mixed_seq_s", 2e-5, 0.05);
+    expect_near(&r, "rise_16_s", 8e-4, 0.1);
+    expect_near(&r, "split_s", 6e-6, 0.1);
     expect_near(&r, "ridge_tokens", 300, 0.05);
-    expect_near(&r, "weights_s", 9e-3, 0.05);
-    expect_near(&r, "step_s", 4e-3, 0.1);
+    /* What a step takes and a read of the weights differ little, but their sum is sharp. */
+    expect_near(&r, "weights_s", 9e-3, 0.1);
+    cr_expect_float_eq(r.fit.coefficients.step_s + r.fit.coefficients.weights_s, 13e-3, 1e-4);
     llmsim_fit_report_fini(&r);
 }
 
@@ -276,20 +283,21 @@ Test(fit, known_coefficients_with_noise_and_outliers)
         for (int i = 0; i < 1000; i++) {
             struct llmsim_fit_row row = {.phase = LLMSIM_FIT_MIXED};
             uint64_t n = 16 + case_random(&state, 4000), c = case_random(&state, 8000);
+            uint64_t context = case_random(&state, 8000);
             row.shape =
                 (struct llmsim_step_shape){.prefill_tokens = n,
                                            .prefill_seqs = 1,
                                            .prefill_sum_sq = n * (2 * c + n),
-                                           .prefill_context_tokens = c,
-                                           .decode_seqs = (uint32_t)case_random(&state, 200)};
-            row.shape.context_tokens = row.shape.decode_seqs * case_random(&state, 8000);
+                                           .decode_seqs = (uint32_t)case_random(&state, 200),
+                                           .longest_context = c > context ? c : context};
+            row.shape.context_tokens = row.shape.decode_seqs * context;
             double expected = llmsim_fit_predict(&truth, &row);
             cr_assert_float_eq(llmsim_fit_predict(&r.fit.coefficients, &row), expected,
                                0.02 * expected);
         }
         llmsim_fit_report_fini(&r);
     }
-    cr_expect_gt((double)n_inside, 0.85 * (double)n_free, "%zu of %zu", n_inside, n_free);
+    cr_expect_gt((double)n_inside, 0.75 * (double)n_free, "%zu of %zu", n_inside, n_free);
 }
 
 /* 1,024 tokens as so many prompts of equal length. */
@@ -302,57 +310,32 @@ static double split_s(const struct llmsim_fitted *f, uint32_t n_prompts)
     return llmsim_fit_predict(f, &row);
 }
 
-/* A prompt costs three quarters of a sequence on top: both come back. */
-Test(fit, cost_of_a_prompt_below_its_bound)
+/* What Splitwise's file looks like: prompts alone of 128 to 8,192 tokens, and batches of 512-token
+ * prompts, here 20 ms slower for each prompt after the first. Of 1,024 tokens there are only 1 and
+ * 2 prompts. 20 ms of 512 tokens are some 40 us a token, and as much for all of 1,024 tokens,
+ * however many prompts they are: not 15 times 20 ms. */
+Test(fit, cost_of_many_prompts_is_not_extrapolated)
 {
     static struct synthetic s;
     struct llmsim_fitted server = truth;
     struct llmsim_fit_report r;
-    server.seq_s = 4e-4;
-    server.prompt_s = 3e-4;
-    add_grid(&s);
-    measure_server(&s, &server, 0, 0, 1);
-    cr_assert_eq(llmsim_fit_group_run(&s.group, &no_sizes, &r, &err), LLMSIM_OK, "%s", err.message);
-    expect_near(&r, "seq_s", 4e-4, 0.02);
-    expect_near(&r, "prompt_s", 3e-4, 0.1);
-    llmsim_fit_report_fini(&r);
-}
-
-/* What Splitwise's file looks like: prompts alone of 128 to 8,192 tokens, and batches of 512-token
- * prompts, of which those of 2 to 16 are slow: 20 ms a prompt on top. Of 1,024 tokens there are
- * only 1 and 2 prompts. */
-static void add_slow_batches(struct synthetic *s)
-{
-    begin(s);
+    server.split_s = 0;
+    begin(&s);
     for (uint64_t n = 128; n <= 8192; n *= 2)
-        add_prefill(s, n, 0, 1);
+        add_prefill(&s, n, 0, 1);
     for (uint32_t seqs = 2; seqs <= 16; seqs *= 2)
-        add_prefill(s, 512, 0, seqs);
+        add_prefill(&s, 512, 0, seqs);
     for (uint32_t n = 1; n <= 64; n *= 2)
         for (uint64_t context = 256; context <= 4096; context *= 2)
-            add_decode(s, n, context);
-}
-
-/* The bound by hand: of 16 prompts in place of one, 15 cost h + r more, and r is at most h; the
- * decodes say that h is some 20 us. Without the bound it would be 15 times 20 ms. */
-Test(fit, cost_of_a_prompt_at_its_bound)
-{
-    static struct synthetic s;
-    struct llmsim_fitted server = truth;
-    struct llmsim_fit_report r;
-    server.prompt_s = 2e-2;
-    add_slow_batches(&s);
+            add_decode(&s, n, context);
     measure_server(&s, &server, 0, 0, 1);
+    for (size_t i = 0; i < s.group.n_rows; i++)
+        if (s.rows[i].shape.prefill_seqs > 1)
+            s.rows[i].latency_s += 0.02 * (s.rows[i].shape.prefill_seqs - 1);
     cr_assert_eq(llmsim_fit_group_run(&s.group, &no_sizes, &r, &err), LLMSIM_OK, "%s", err.message);
     const struct llmsim_fitted *f = &r.fit.coefficients;
-    cr_expect_leq(f->prompt_s, f->seq_s);
-    cr_expect_lt(f->seq_s, 2e-4);
-    cr_expect_leq(split_s(f, 16) - split_s(f, 1), 30 * f->seq_s + 1e-12);
-    for (size_t i = 0; i < LLMSIM_FIT_N_COEFFICIENTS; i++) {
-        const struct llmsim_fit_coefficient *c = &r.coefficients[i];
-        if (strcmp(c->name, "prompt_s") == 0)
-            cr_expect(c->is_at_bound && c->left_out == NULL && c->low == 0 && c->high == 0);
-    }
+    cr_expect_gt(f->split_s, 2e-5);
+    cr_expect_lt(split_s(f, 16) - split_s(f, 1), 0.08);
     llmsim_fit_report_fini(&r);
 }
 
