@@ -73,6 +73,10 @@ struct llmsim_picture {
 #define LLMSIM_PICTURE_BLUE "#0072B2"
 #define LLMSIM_PICTURE_VERMILION "#D55E00"
 
+/* Does the end of its name say what it is, .png, .svg or .pdf? LLMSIM_USAGE. For a command that has
+ * much to do before it draws. */
+LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status llmsim_picture_check(const char *path,
+                                                                     struct llmsim_error *err);
 /* Start a picture of width × height pixels; the end of its name says what it is: .png, .svg or
  * .pdf. `path` is borrowed until close. Errors: LLMSIM_USAGE (the name), LLMSIM_IO. */
 LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status llmsim_picture_open(struct llmsim_picture *picture,

@@ -188,6 +188,14 @@ static enum llmsim_status fit_all(const struct values *v, const struct llmsim_fi
     return status;
 }
 
+static enum llmsim_status check_options(const struct values *v, struct llmsim_error *err)
+{
+    if (v->output != NULL && strcmp(v->output, "-") == 0)
+        return llmsim_fail(err, LLMSIM_USAGE,
+                           "--output -: expected a file, as the report goes to stdout");
+    return v->plot != NULL ? llmsim_picture_check(v->plot, err) : LLMSIM_OK;
+}
+
 /* --output may be a ptps.json, to which the entries are added. */
 static enum llmsim_status keep_inputs(const struct values *v, const char *const *profiles, size_t n,
                                       struct llmsim_error *err)
@@ -213,7 +221,9 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
     struct llmsim_catalogue *catalogue = NULL;
     struct job *jobs = NULL;
     size_t n_jobs = 0;
-    enum llmsim_status status = keep_inputs(v, operands, n_operands, err);
+    enum llmsim_status status = check_options(v, err);
+    if (status == LLMSIM_OK)
+        status = keep_inputs(v, operands, n_operands, err);
     if (status != LLMSIM_OK)
         return status;
     status = llmsim_fit_profile_read(operands, n_operands, &profile, err);

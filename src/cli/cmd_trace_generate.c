@@ -51,6 +51,9 @@ static enum llmsim_status read_sample(const char *path, struct llmsim_request **
         if (status == LLMSIM_OK)
             *n += drop_failed(*sample + *n, n_read);
     } while (status == LLMSIM_OK && n_read > 0);
+    if (status == LLMSIM_OK && *n == 0)
+        status = llmsim_fail_at(err, LLMSIM_TRACE, path, 0, 0,
+                                "has no request; expected one or more to draw lengths from");
     llmsim_trace_close(trace);
     return status;
 }
@@ -210,12 +213,15 @@ static const struct cli_option options[] = {
      .help = "seconds from one peak of the rate to the next",
      .kind = CLI_DOUBLE,
      .initial = "86400",
+     .goes_with = "day-amplitude",
      .offset = offsetof(struct values, day_period)},
     {.name = "day-peak",
      .argument = "S",
      .help = "time of a peak",
      .kind = CLI_DOUBLE,
      .initial = "50400",
+     .allows_zero = true,
+     .goes_with = "day-amplitude",
      .offset = offsetof(struct values, day_peak)},
     {.name = "prompt-tokens",
      .argument = "SPEC",

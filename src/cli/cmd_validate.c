@@ -76,7 +76,7 @@ static enum llmsim_status check_options(const struct values *v, struct llmsim_er
     if (v->requests != NULL && strcmp(v->requests, "-") == 0)
         return llmsim_fail(err, LLMSIM_USAGE,
                            "--requests -: expected a file, as the comparison goes to stdout");
-    return LLMSIM_OK;
+    return v->plot != NULL ? llmsim_picture_check(v->plot, err) : LLMSIM_OK;
 }
 
 /* "first:1/3" and the like: a part of the measured run, not another. */

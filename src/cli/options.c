@@ -217,6 +217,8 @@ static bool has_effect(const struct cli_option *rows, const struct cli_option *o
             return *(const char *const *)value != NULL;
         if (o->kind == CLI_FLAG)
             return *(const bool *)value;
+        if (o->kind == CLI_DOUBLE)
+            return *(const double *)value != 0;
         return o->kind == CLI_CHOICE ? strcmp(((const struct cli_choice *)value)->name,
                                               option->goes_with + length + 1) == 0
                                      : *(const uint64_t *)value != 0;

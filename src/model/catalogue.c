@@ -891,9 +891,15 @@ static enum llmsim_status check_fit(const struct llmsim_fit_key *key, const stru
 {
     struct llmsim_cost cost;
     struct llmsim_error fault;
-    if (!fit->has_coefficients || llmsim_cost_init_fitted(&cost, fit, &fault) == LLMSIM_OK)
+    enum llmsim_status status = LLMSIM_OK;
+    if (fit->has_coefficients)
+        status = llmsim_cost_init_fitted(&cost, fit, &fault);
+    if (status == LLMSIM_OK && fit->ptps_tokens_per_s > LLMSIM_MAX_PTPS)
+        status = llmsim_fail(&fault, LLMSIM_CATALOGUE, "ptps %g tokens/s: expected at most %g",
+                             fit->ptps_tokens_per_s, LLMSIM_MAX_PTPS);
+    if (status == LLMSIM_OK)
         return LLMSIM_OK;
-    return llmsim_fail(err, fault.status, "%s on %s, tp %u: %s", key->model, key->gpu,
+    return llmsim_fail(err, status, "%s on %s, tp %u: %s", key->model, key->gpu,
                        key->tensor_parallel_size, fault.message);
 }
 

@@ -21,6 +21,9 @@ enum llmsim_status llmsim_cost_check(const char *what, double seconds, double li
 {
     if (isfinite(seconds) && seconds >= 0 && seconds <= limit)
         return LLMSIM_OK;
+    if (isnan(seconds)) /* of which %g would print a sign that compilers do not agree on */
+        return llmsim_fail(err, LLMSIM_CATALOGUE, "%s is not a number: expected 0 to %g s", what,
+                           limit);
     return llmsim_fail(err, LLMSIM_CATALOGUE, "%s takes %g s: expected 0 to %g s", what, seconds,
                        limit);
 }

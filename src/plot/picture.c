@@ -51,15 +51,29 @@ static int start(struct llmsim_picture *picture)
     return error;
 }
 
-enum llmsim_status llmsim_picture_open(struct llmsim_picture *picture, const char *path,
-                                       unsigned width, unsigned height, struct llmsim_error *err)
+/* The row of `terminals` for a path; N_TERMINALS: none. */
+static size_t find_terminal(const char *path)
 {
     size_t length = strlen(path), i = 0;
     while (i < N_TERMINALS && (length <= 4 || strcmp(path + length - 4, terminals[i].end) != 0))
         i++;
+    return i;
+}
+
+enum llmsim_status llmsim_picture_check(const char *path, struct llmsim_error *err)
+{
+    if (find_terminal(path) < N_TERMINALS)
+        return LLMSIM_OK;
+    return llmsim_fail(err, LLMSIM_USAGE,
+                       "picture '%s': expected a name that ends in .png, .svg or .pdf", path);
+}
+
+enum llmsim_status llmsim_picture_open(struct llmsim_picture *picture, const char *path,
+                                       unsigned width, unsigned height, struct llmsim_error *err)
+{
+    size_t i = find_terminal(path);
     if (i == N_TERMINALS)
-        return llmsim_fail(err, LLMSIM_USAGE,
-                           "picture '%s': expected a name that ends in .png, .svg or .pdf", path);
+        return llmsim_picture_check(path, err);
     *picture = (struct llmsim_picture){.path = path};
     int n = snprintf(picture->temporary_path, sizeof picture->temporary_path, "%s.tmp.%ld", path,
                      (long)getpid());

@@ -174,6 +174,14 @@ static void add_prefix_cache(struct llmsim_json_document *json, const struct llm
     llmsim_json_add_number(json, cache, "hit_rate", llmsim_totals_hit_rate(t));
 }
 
+/* What an entry may lack. */
+static void add_known(struct llmsim_json_document *json, struct cJSON *object, const char *name,
+                      double value)
+{
+    if (value > 0)
+        llmsim_json_add_number(json, object, name, value);
+}
+
 static void add_entries(struct llmsim_json_document *json, const struct llmsim_run_description *d)
 {
     struct cJSON *gpu = llmsim_json_add_object(json, json->root, "gpu");
@@ -181,12 +189,16 @@ static void add_entries(struct llmsim_json_document *json, const struct llmsim_r
     llmsim_json_add_number(json, gpu, "memory_cap", d->gpu->memory_cap_GB);
     llmsim_json_add_number(json, gpu, "memory_bw", d->gpu->memory_bw_GBps);
     llmsim_json_add_number(json, gpu, "memory_bw_util", d->gpu->memory_bw_util_percent);
+    add_known(json, gpu, "pcie_bw", d->gpu->pcie_bw_GBps);
+    add_known(json, gpu, "link_bw", d->gpu->link_bw_GBps);
+    add_known(json, gpu, "link_latency_us", d->gpu->link_latency_us);
     struct cJSON *model = llmsim_json_add_object(json, json->root, "model");
     llmsim_json_add_string(json, model, "name", d->model->name);
     llmsim_json_add_number(json, model, "num_hidden_layers", d->model->num_hidden_layers);
     llmsim_json_add_number(json, model, "num_heads", d->model->num_heads);
     llmsim_json_add_number(json, model, "model_size_GB", d->model->model_size_GB);
     llmsim_json_add_number(json, model, "kvc_size_KB", d->model->kvc_size_KB);
+    add_known(json, model, "hidden_size", d->model->hidden_size);
 }
 
 static void add_cost(struct llmsim_json_document *json, const struct llmsim_summary *s,

@@ -495,6 +495,9 @@ Test(catalogue, put_fit_into_a_file)
     llmsim_catalogue_close(open_texts("{" GPU("G") "}", "{" MODEL("m") "}", "{}"));
     expect_error(llmsim_catalogue_put_fit(".", NULL, &key, &fit, &err), LLMSIM_CATALOGUE, &err,
                  "./ptps.json:2:5: model \"x\" is not in model.json");
+    const struct llmsim_fit fast = {.ptps_tokens_per_s = 2e9};
+    expect_error(llmsim_catalogue_put_fit(".", NULL, &key, &fast, &err), LLMSIM_CATALOGUE, &err,
+                 "x on y, tp 1: ptps 2e+09 tokens/s: expected at most 1e+09");
     text = read_text(".", "ptps.json", &n);
     cr_expect_str_eq(text, "{}");
     free(text);

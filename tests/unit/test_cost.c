@@ -168,6 +168,9 @@ Test(cost, changes)
     cr_expect_eq(llmsim_time_to_ns(llmsim_cost_step(&before, &mixed)), 310000000);
     expect_error(llmsim_cost_apply(&before, &(struct llmsim_cost_change){1, 1, -1, 0}, &err),
                  LLMSIM_CATALOGUE, &err, "the constant of a step takes -1 s: expected 0 to 1000 s");
+    expect_error(llmsim_cost_apply(&before, &(struct llmsim_cost_change){1, 1, -NAN, 0}, &err),
+                 LLMSIM_CATALOGUE, &err,
+                 "the constant of a step is not a number: expected 0 to 1000 s");
     expect_error(llmsim_cost_apply(&before, &(struct llmsim_cost_change){1e-4, 1, 0, 0}, &err),
                  LLMSIM_CATALOGUE, &err, "one prompt token takes 10 s: expected 0 to 1 s");
     cr_expect_eq(llmsim_time_to_ns(llmsim_cost_step(&before, &mixed)), 310000000);
