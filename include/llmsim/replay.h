@@ -16,6 +16,7 @@ extern "C" {
 #endif
 
 #define LLMSIM_MAX_NUM_SEQS 65535u
+#define LLMSIM_MAX_CONCURRENCY 1000000u
 #define LLMSIM_MAX_BLOCK_SIZE 4096u
 #define LLMSIM_MAX_REPLICAS 4096u
 
@@ -64,6 +65,9 @@ struct llmsim_replay_config {
     double link_latency_s;
     const char *router; /* a name of the router table; NULL: "round-robin" */
     uint64_t seed;      /* of router random */
+    /* A closed loop: so many requests under way at most, whatever the source says; the next arrives
+     * when one of them has ended. 0 to LLMSIM_MAX_CONCURRENCY; 0: no bound. */
+    uint32_t max_concurrency;
     /* What is reported: requests that arrive from from_ns on and before until_ns (0: no end). What
      * came before is simulated all the same; at until_ns the run stops. */
     int64_t from_ns, until_ns;

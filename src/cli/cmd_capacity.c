@@ -14,15 +14,43 @@ struct values {
     double attainment, tolerance;
 };
 
-enum { FIND_RATE_SCALE, FIND_REPLICAS };
+/* What can be looked for: an option of replay. */
+struct target {
+    struct llmsim_choice choice;
+    const char *column, *fails_column;
+    uint64_t unit; /* 1, or RATE_UNIT: a decimal number with six places */
+    uint64_t max;  /* units */
+    bool larger_is_good;
+    const char *none; /* what is said where nothing holds */
+};
+static const struct target targets[] = {
+    {{"rate-scale", "the highest at which the SLO holds"},
+     "rate_scale",
+     "rate_scale_fails",
+     RATE_UNIT,
+     (uint64_t)MAX_RATE_SCALE *RATE_UNIT,
+     false,
+     "rate scale from 0.000001 on"},
+    {{"replicas", "the fewest with which the SLO holds"},
+     "replicas",
+     "replicas_fails",
+     1,
+     LLMSIM_MAX_REPLICAS,
+     true,
+     "number of replicas up to 4096"},
+    {{"max-concurrency", "the most users, each with one request at a time, for whom the SLO holds"},
+     "max_concurrency",
+     "max_concurrency_fails",
+     1,
+     LLMSIM_MAX_CONCURRENCY,
+     false,
+     "number of users"},
+};
+_Static_assert(LLMSIM_MAX_REPLICAS == 4096, "the table says so");
 
 static const struct llmsim_choice *find_choice(size_t i)
 {
-    static const struct llmsim_choice rows[] = {
-        [FIND_RATE_SCALE] = {"rate-scale", "the highest at which the SLO holds"},
-        [FIND_REPLICAS] = {"replicas", "the fewest with which the SLO holds"},
-    };
-    return i < sizeof rows / sizeof *rows ? &rows[i] : NULL;
+    return i < sizeof targets / sizeof *targets ? &targets[i].choice : NULL;
 }
 
 struct capacity_run {
@@ -35,7 +63,7 @@ struct capacity_run {
 
 static const char *value_text(const struct values *v, uint64_t value, char text[static 32])
 {
-    if (v->find.row == FIND_REPLICAS)
+    if (targets[v->find.row].unit == 1)
         (void)snprintf(text, 32, "%llu", (unsigned long long)value);
     else
         (void)snprintf(text, 32, "%llu.%06llu", (unsigned long long)(value / RATE_UNIT),
@@ -100,15 +128,15 @@ static enum llmsim_status find(const struct capacity_run *r, uint64_t number,
                                struct llmsim_csv_row *row, struct llmsim_error *err)
 {
     struct question question = {r, number};
-    bool is_rate = r->v->find.row == FIND_RATE_SCALE;
+    const struct target *target = &targets[r->v->find.row];
     const struct llmsim_search search = {
         .ctx = &question,
         .is_good = is_good,
         .min = 1,
-        .max = is_rate ? (uint64_t)MAX_RATE_SCALE * RATE_UNIT : LLMSIM_MAX_REPLICAS,
-        .start = is_rate ? RATE_UNIT : 1,
-        .tolerance = is_rate ? r->v->tolerance : 0,
-        .larger_is_good = !is_rate,
+        .max = target->max,
+        .start = target->unit,
+        .tolerance = target->unit > 1 ? r->v->tolerance : 0,
+        .larger_is_good = target->larger_is_good,
     };
     struct llmsim_search_result result;
     struct llmsim_point point;
@@ -148,13 +176,13 @@ static enum llmsim_status compute(void *ctx, uint64_t number, struct llmsim_csv_
 static enum llmsim_status make_header(struct capacity_run *r, struct llmsim_csv_row *header,
                                       struct llmsim_error *err)
 {
-    bool is_rate = r->v->find.row == FIND_RATE_SCALE;
+    const struct target *target = &targets[r->v->find.row];
     sweep_plan_header(&r->plan, header);
     llmsim_csv_row_text(header, "status");
     llmsim_csv_row_text(header, "error");
     r->n_before = header->n_fields;
-    llmsim_csv_row_text(header, is_rate ? "rate_scale" : "replicas");
-    llmsim_csv_row_text(header, is_rate ? "rate_scale_fails" : "replicas_fails");
+    llmsim_csv_row_text(header, target->column);
+    llmsim_csv_row_text(header, target->fails_column);
     llmsim_csv_row_text(header, "simulations");
     llmsim_csv_row_text(header, "not_monotonic_at");
     r->n_columns = 4 + llmsim_point_header(header);
@@ -187,11 +215,8 @@ static void print_none(const struct capacity_run *r)
 {
     if (r->n_none == 0)
         return;
-    (void)printf("no answer      %llu: the SLO holds at no ", (unsigned long long)r->n_none);
-    if (r->v->find.row == FIND_REPLICAS)
-        (void)printf("number of replicas up to %u\n", LLMSIM_MAX_REPLICAS);
-    else
-        (void)printf("rate scale from 0.000001 on\n");
+    (void)printf("no answer      %llu: the SLO holds at no %s\n", (unsigned long long)r->n_none,
+                 targets[r->v->find.row].none);
 }
 
 static enum llmsim_status check_values(const struct values *v, struct llmsim_error *err)

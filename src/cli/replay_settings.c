@@ -150,6 +150,7 @@ enum llmsim_status replay_setup_init(struct replay_setup *setup, const struct re
         .decode_replicas = (uint32_t)s->decode_replicas,
         .router = s->router.name,
         .seed = s->seed,
+        .max_concurrency = (uint32_t)s->max_concurrency,
     };
     setup->description = (struct llmsim_run_description){
         .config = config,
@@ -353,6 +354,14 @@ const struct cli_option replay_server_options[] = {
 
 const struct cli_option replay_settings_options[] = {
     {.name = "", .kind = CLI_TABLE, .table = replay_server_options},
+    {.name = "max-concurrency",
+     .argument = "N",
+     .help = "closed loop: most requests under way at once; the next one of the trace then arrives "
+             "when one has ended (0: no bound)",
+     .kind = CLI_U64,
+     .initial = "0",
+     .max = LLMSIM_MAX_CONCURRENCY,
+     .offset = offsetof(struct replay_settings, max_concurrency)},
     {.name = "slo",
      .argument = "BOUNDS",
      .help = "ttft=S,tpot=S,e2e=S: report goodput and the share of requests within",

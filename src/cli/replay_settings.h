@@ -17,7 +17,7 @@ struct replay_settings {
     uint64_t max_num_seqs, max_num_batched_tokens, long_prefill_token_threshold;
     uint64_t block_size, num_gpu_blocks;
     double gpu_memory_utilization, activation_GB, watermark;
-    uint64_t replicas, prefill_replicas, decode_replicas, seed;
+    uint64_t replicas, prefill_replicas, decode_replicas, seed, max_concurrency;
     bool enable_prefix_caching;
     double kv_link_gbps, kv_link_latency_us, from_s, until_s;
 };

@@ -1,7 +1,14 @@
 #include "arrivals.h"
 
-void llmsim_arrivals_init(struct arrivals *a, const struct llmsim_source *source, int64_t until_ns,
-                          struct llmsim_error *err)
+#include <stdlib.h>
+
+/* How long after an answer its client sends the next request: it is not in the step that begins
+ * with the answer's end. */
+#define CLIENT_NS 1
+
+enum llmsim_status llmsim_arrivals_init(struct arrivals *a, const struct llmsim_source *source,
+                                        int64_t until_ns, uint32_t max_concurrency,
+                                        struct llmsim_error *err)
 {
     a->until_ns = until_ns > 0 ? until_ns : INT64_MAX;
     a->n_beyond = 0;
@@ -12,6 +19,16 @@ void llmsim_arrivals_init(struct arrivals *a, const struct llmsim_source *source
     a->n_taken = 0;
     a->last_arrival_ns = 0;
     a->ended = a->is_cut = false;
+    a->max_concurrency = max_concurrency;
+    a->n_ended = 0;
+    a->ends_ns = malloc((size_t)max_concurrency * sizeof *a->ends_ns + 1);
+    return a->ends_ns != NULL ? LLMSIM_OK : llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
+}
+
+void llmsim_arrivals_fini(struct arrivals *a)
+{
+    free(a->ends_ns);
+    a->ends_ns = NULL;
 }
 
 /* The next batch, in time order. */
@@ -33,6 +50,34 @@ static void read_batch(struct arrivals *a)
     }
 }
 
+/* The n-th of the batch and all that follow arrive too late. */
+static void cut_from(struct arrivals *a, size_t n)
+{
+    for (size_t i = n; i < a->n; i++)
+        llmsim_source_give_back(a->source, &a->batch[i]);
+    a->n_beyond += a->n - n;
+    a->n = n;
+    a->ended = true;
+    a->is_cut = true;
+}
+
+const struct llmsim_request *llmsim_arrivals_hold_back(struct arrivals *a)
+{
+    struct llmsim_request *head = &a->batch[a->next];
+    if (a->n_taken < a->max_concurrency)
+        return head;
+    uint64_t end = a->n_taken - a->max_concurrency;
+    if (a->n_ended <= end)
+        return NULL;
+    int64_t free_ns = a->ends_ns[end % a->max_concurrency] + CLIENT_NS;
+    if (head->arrival_ns < free_ns)
+        head->arrival_ns = free_ns;
+    if (head->arrival_ns < a->until_ns)
+        return head;
+    cut_from(a, a->next);
+    return NULL;
+}
+
 const struct llmsim_request *llmsim_arrivals_refill(struct arrivals *a)
 {
     if (a->ended || a->status != LLMSIM_OK)
@@ -41,25 +86,23 @@ const struct llmsim_request *llmsim_arrivals_refill(struct arrivals *a)
     a->ended = a->n == 0;
     if (a->last_arrival_ns >= a->until_ns) {
         size_t n = a->n;
-        while (a->n > 0 && a->batch[a->n - 1].arrival_ns >= a->until_ns)
-            a->n--;
-        a->n_beyond = n - a->n;
-        for (size_t i = a->n; i < n; i++)
-            llmsim_source_give_back(a->source, &a->batch[i]);
-        a->ended = true;
-        a->is_cut = true;
+        while (n > 0 && a->batch[n - 1].arrival_ns >= a->until_ns)
+            n--;
+        cut_from(a, n);
     }
     return a->n > 0 ? &a->batch[0] : NULL;
 }
 
 enum llmsim_status llmsim_arrivals_drain(struct arrivals *a)
 {
+    /* Those whose turn had not come when the run was stopped. */
+    if (a->max_concurrency > 0 && a->until_ns < INT64_MAX)
+        cut_from(a, a->next);
     while (a->is_cut && a->status == LLMSIM_OK) {
         read_batch(a);
-        a->n_beyond += a->n;
-        for (size_t i = 0; i < a->n; i++)
-            llmsim_source_give_back(a->source, &a->batch[i]);
         a->is_cut = a->n > 0;
+        if (a->is_cut)
+            cut_from(a, 0);
     }
     return a->status;
 }

@@ -507,7 +507,7 @@ static void put_token(const struct step_engine *e, struct active *a)
 static void put_ended(struct step_engine *e, struct active *a, uint32_t replica,
                       enum llmsim_outcome outcome)
 {
-    struct ended *ended = llmsim_run_put_ended(e->run);
+    struct ended *ended = llmsim_run_put_ended(e->run, e->now);
     if (ended == NULL) {
         free_active(a);
         return;

@@ -219,7 +219,7 @@ static void set_segment(const struct replica *r, const struct slot *slot,
 /* Member by member: clearing a whole struct first costs as much as a tenth of the request. */
 static void put_ended(struct replica *r, const struct slot *slot, enum llmsim_outcome outcome)
 {
-    struct ended *ended = llmsim_run_put_ended(r->run);
+    struct ended *ended = llmsim_run_put_ended(r->run, r->now);
     if (ended == NULL)
         return;
     struct llmsim_result *result = &ended->result;
@@ -941,7 +941,7 @@ static struct llmsim_result *put_unfinished(struct run *run, const struct llmsim
                                             struct history *history, uint32_t replica,
                                             llmsim_time now)
 {
-    struct ended *ended = llmsim_run_put_ended(run);
+    struct ended *ended = llmsim_run_put_ended(run, now);
     if (ended == NULL)
         return NULL;
     *ended = (struct ended){.result = {.request = *request,

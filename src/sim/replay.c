@@ -234,7 +234,7 @@ static enum llmsim_status end_request(struct run *run, struct llmsim_result *res
     return status;
 }
 
-struct ended *llmsim_run_put_ended(struct run *run)
+struct ended *llmsim_run_put_ended(struct run *run, llmsim_time now)
 {
     if (run->n_ended == run->ended_capacity) {
         size_t capacity = run->ended_capacity > 0 ? 2 * run->ended_capacity : 64;
@@ -247,6 +247,7 @@ struct ended *llmsim_run_put_ended(struct run *run)
         run->ended_capacity = capacity;
     }
     run->n_put++;
+    llmsim_arrivals_end(&run->arrivals, llmsim_time_to_ns(now));
     return &run->ended[run->n_ended++];
 }
 
@@ -280,7 +281,7 @@ enum llmsim_status llmsim_run_report_ended_before(struct run *run, llmsim_time n
 static void put_not_run(struct run *run, const struct llmsim_request *request,
                         enum llmsim_outcome outcome, llmsim_time now, uint32_t replica)
 {
-    struct ended *ended = llmsim_run_put_ended(run);
+    struct ended *ended = llmsim_run_put_ended(run, now);
     if (ended != NULL)
         *ended = (struct ended){.result = {.request = *request,
                                            .outcome = outcome,
@@ -324,6 +325,9 @@ static enum llmsim_status check_config(const struct llmsim_replay_config *config
     if (config->max_num_seqs < 1 || config->max_num_seqs > LLMSIM_MAX_NUM_SEQS)
         return llmsim_fail(err, LLMSIM_USAGE, "max-num-seqs %u: expected 1 to %u",
                            config->max_num_seqs, LLMSIM_MAX_NUM_SEQS);
+    if (config->max_concurrency > LLMSIM_MAX_CONCURRENCY)
+        return llmsim_fail(err, LLMSIM_USAGE, "max-concurrency %u: expected 0 to %u",
+                           config->max_concurrency, LLMSIM_MAX_CONCURRENCY);
     if (config->max_num_batched_tokens < 1)
         return llmsim_fail(err, LLMSIM_USAGE, "max-num-batched-tokens 0: expected 1 or more");
     if (config->num_gpu_blocks > 0 &&
@@ -484,8 +488,10 @@ enum llmsim_status llmsim_replay(const struct llmsim_replay_config *config,
     run.source = *source;
     run.sinks = sinks;
     run.n_sinks = n_sinks;
-    llmsim_arrivals_init(&run.arrivals, source, config->until_ns, err);
-    status = find_engine(config->engine)->run(&run);
+    status = llmsim_arrivals_init(&run.arrivals, source, config->until_ns, config->max_concurrency,
+                                  err);
+    if (status == LLMSIM_OK)
+        status = find_engine(config->engine)->run(&run);
     if (status == LLMSIM_OK)
         status = run.arrivals.status;
     if (run.arrivals.status == LLMSIM_INTERRUPTED) /* while it waited for the trace */
@@ -496,6 +502,7 @@ enum llmsim_status llmsim_replay(const struct llmsim_replay_config *config,
     free(run.ended);
     if (status == LLMSIM_OK)
         status = llmsim_arrivals_drain(&run.arrivals);
+    llmsim_arrivals_fini(&run.arrivals);
     run.totals.n_outside_window += run.arrivals.n_beyond;
     if (status == LLMSIM_OK)
         status = llmsim_run_check_end(&run);

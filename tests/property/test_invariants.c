@@ -184,6 +184,37 @@ static void check_requests(const struct collected *c, const struct random_case *
     cr_assert_eq(c->totals.n_requests, c->n_requests);
 }
 
+static int by_time(const void *left, const void *right)
+{
+    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
+    return (a > b) - (a < b);
+}
+
+/* In a closed loop of n, the i-th request arrives when the trace says so, or after the (i - n)-th
+ * end, and at no arrival have more than n begun and not ended. */
+static void check_concurrency(const struct collected *c, const struct random_case *rc)
+{
+    int64_t arrivals[CASE_MAX_REQUESTS], ends[CASE_MAX_REQUESTS];
+    size_t n = rc->config.max_concurrency, n_requests = c->n_requests;
+    if (n_requests < rc->n_requests)
+        return; /* a window hides some */
+    for (size_t i = 0; i < n_requests; i++) {
+        arrivals[c->requests[i].result.request.row] = c->requests[i].result.request.arrival_ns;
+        ends[i] = c->requests[i].result.end_ns;
+    }
+    qsort(ends, n_requests, sizeof *ends, by_time);
+    for (size_t i = 0; i < n_requests; i++) {
+        int64_t expected = rc->requests[i].arrival_ns;
+        if (n > 0 && i >= n && ends[i - n] + 1 > expected)
+            expected = ends[i - n] + 1;
+        cr_assert_eq(arrivals[i], expected);
+        size_t n_ended = 0;
+        while (n_ended < n_requests && ends[n_ended] < arrivals[i])
+            n_ended++;
+        cr_assert(n == 0 || i + 1 - n_ended <= n);
+    }
+}
+
 static void check_engine(const char *engine)
 {
     uint64_t n_preemptions = 0, n_rejected = 0, n_swaps = 0, n_moved = 0, n_unfinished = 0,
@@ -204,6 +235,7 @@ static void check_engine(const char *engine)
         cr_assert(c.totals.n_completed == 0 || w.n_events > 0);
         check_steps(&c, &rc.config);
         check_requests(&c, &rc);
+        check_concurrency(&c, &rc);
         n_preemptions += c.totals.n_preemptions;
         n_cached += c.totals.cached_tokens;
         for (size_t i = 0; i < c.n_steps; i++)
