@@ -25,7 +25,7 @@ struct arrivals {
     int64_t until_ns;  /* those who arrive then or later are not given out */
     uint64_t n_beyond; /* how many they were */
     bool ended;
-    bool is_cut; /* the source has more */
+    bool is_cut;              /* the source has more */
     uint32_t max_concurrency; /* 0: no bound */
     uint64_t n_ended;
     int64_t *ends_ns; /* the last max_concurrency ends, each at its number modulo that */

@@ -488,8 +488,8 @@ enum llmsim_status llmsim_replay(const struct llmsim_replay_config *config,
     run.source = *source;
     run.sinks = sinks;
     run.n_sinks = n_sinks;
-    status = llmsim_arrivals_init(&run.arrivals, source, config->until_ns, config->max_concurrency,
-                                  err);
+    status =
+        llmsim_arrivals_init(&run.arrivals, source, config->until_ns, config->max_concurrency, err);
     if (status == LLMSIM_OK)
         status = find_engine(config->engine)->run(&run);
     if (status == LLMSIM_OK)
