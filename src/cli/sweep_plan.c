@@ -368,17 +368,13 @@ enum llmsim_status sweep_plan_setup(const struct sweep_plan *plan, uint64_t poin
 /* What is wrong with every point is wrong with the sweep, which then does not begin. */
 static enum llmsim_status check_points(const struct sweep_plan *plan, struct llmsim_error *err)
 {
-    enum llmsim_status status = LLMSIM_OK;
     struct replay_setup setup;
-    struct llmsim_error first, why, *into = &first;
-    for (uint64_t p = 0; p < llmsim_grid_n_points(plan->grid); p++) {
-        status = sweep_plan_setup(plan, p, plan->probe, &setup, into);
-        if (status == LLMSIM_OK)
+    struct llmsim_error why;
+    enum llmsim_status status = sweep_plan_setup(plan, 0, plan->probe, &setup, err);
+    for (uint64_t p = 1; p < llmsim_grid_n_points(plan->grid) && status != LLMSIM_OK; p++)
+        if (sweep_plan_setup(plan, p, plan->probe, &setup, &why) == LLMSIM_OK)
             return LLMSIM_OK;
-        into = &why;
-    }
-    *err = first;
-    return first.status;
+    return status;
 }
 
 bool sweep_plan_has_option(const struct sweep_plan *plan, const char *name)
