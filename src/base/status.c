@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "utf8.h"
+
 static const struct {
     enum llmsim_status status;
     const char *name;
@@ -41,6 +43,18 @@ static void mask_controls(char *text)
             *c = '?';
 }
 
+/* A message quotes what files have in them, which need not be text; nor need its end be, where it
+ * was cut off. A file's name is what it is. */
+static void mask_bytes(char *text)
+{
+    while (*text != '\0') {
+        size_t n = llmsim_utf8_length(text);
+        if (n == 0)
+            *text = '?';
+        text += n > 0 ? n : 1;
+    }
+}
+
 static void fill(struct llmsim_error *err, enum llmsim_status status, const char *file,
                  uint64_t line, uint64_t column, const char *format, va_list args)
 {
@@ -53,6 +67,7 @@ static void fill(struct llmsim_error *err, enum llmsim_status status, const char
     (void)vsnprintf(err->message, sizeof err->message, format, args);
     mask_controls(err->file);
     mask_controls(err->message);
+    mask_bytes(err->message);
 }
 
 #undef llmsim_fail /* of the analyzer */

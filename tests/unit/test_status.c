@@ -1,5 +1,6 @@
 /* The list of statuses, and an error's one line. */
 #include <criterion/criterion.h>
+#include <string.h>
 
 #include "llmsim/status.h"
 
@@ -31,4 +32,19 @@ Test(status, an_error_is_one_line)
     expect_line(NULL, 0, 0, "7?x");
     expect_line("a\nb\033.csv", 3, 0, "a?b?.csv:3: 7?x");
     cr_expect_eq(llmsim_fail(NULL, LLMSIM_IO, "x"), LLMSIM_IO);
+}
+
+/* Characters stay whole; what is none, or is cut off at the end of the room, is masked. */
+Test(status, a_message_is_utf8)
+{
+    struct llmsim_error err;
+    char text[LLMSIM_ERROR_MESSAGE_MAX + 8];
+    (void)llmsim_fail(&err, LLMSIM_IO, "%s", "caf\xc3\xa9 \x1f\x8b\xff \xc3");
+    cr_expect_str_eq(err.message, "caf\xc3\xa9 ??? ?");
+    for (size_t i = 0; i + 2 < sizeof text; i += 2)
+        memcpy(text + i, "\xc3\xa9", 3);
+    (void)llmsim_fail(&err, LLMSIM_IO, "%s", text);
+    size_t length = strlen(err.message);
+    cr_expect_eq(length, LLMSIM_ERROR_MESSAGE_MAX - 1);
+    cr_expect_str_eq(err.message + length - 3, "\xc3\xa9?");
 }
