@@ -140,16 +140,21 @@ struct llmsim_decode_run {
     uint64_t increment; /* units of llmsim_time */
 };
 
-/* `context_tokens` is what the first of the steps reads; each step reads n_seqs more (formula 5).
- */
+/* Of n_seqs requests whose decode cost is d; `context_tokens` is what the first of the steps reads,
+ * each reads n_seqs more (formula 5). */
 static inline struct llmsim_decode_run
-llmsim_cost_decode_run(const struct llmsim_cost *cost, uint32_t n_seqs, uint64_t context_tokens)
+llmsim_decode_cost_run(struct llmsim_decode_cost d, uint32_t n_seqs, uint64_t context_tokens)
 {
-    struct llmsim_decode_cost d = llmsim_cost_decode(cost, n_seqs);
     struct llmsim_decode_run run;
     run.first = d.base + (llmsim_time)d.per_context_token * (llmsim_time)context_tokens;
     run.increment = d.per_context_token * n_seqs;
     return run;
+}
+
+static inline struct llmsim_decode_run
+llmsim_cost_decode_run(const struct llmsim_cost *cost, uint32_t n_seqs, uint64_t context_tokens)
+{
+    return llmsim_decode_cost_run(llmsim_cost_decode(cost, n_seqs), n_seqs, context_tokens);
 }
 
 /* Time of the first n steps of the run, exactly the sum of their durations (formula 6). n_steps is
@@ -165,6 +170,10 @@ static inline llmsim_time llmsim_decode_run_time(struct llmsim_decode_run run, u
  * prefill only. */
 LLMSIM_API llmsim_time llmsim_cost_unloaded(const struct llmsim_cost *cost, uint32_t prompt_tokens,
                                             uint32_t output_tokens);
+/* The same for who asks often and keeps llmsim_cost_decode(cost, 1). */
+LLMSIM_API llmsim_time llmsim_cost_unloaded_by(const struct llmsim_cost *cost,
+                                               struct llmsim_decode_cost alone,
+                                               uint32_t prompt_tokens, uint32_t output_tokens);
 
 /* The published closed form L_t = bsz·α·n_t² + (bsz·β + C)·n_t in floating point (formula 4), to
  * set beside the integer sum. Seconds. With fitted coefficients, C is that of the batch size. */

@@ -49,8 +49,8 @@ enum llmsim_status llmsim_cost_apply(struct llmsim_cost *cost,
     return LLMSIM_OK;
 }
 
-llmsim_time llmsim_cost_unloaded(const struct llmsim_cost *cost, uint32_t prompt_tokens,
-                                 uint32_t output_tokens)
+llmsim_time llmsim_cost_unloaded_by(const struct llmsim_cost *cost, struct llmsim_decode_cost alone,
+                                    uint32_t prompt_tokens, uint32_t output_tokens)
 {
     struct llmsim_step_shape prefill = {
         .prefill_tokens = prompt_tokens,
@@ -59,9 +59,15 @@ llmsim_time llmsim_cost_unloaded(const struct llmsim_cost *cost, uint32_t prompt
     };
     llmsim_time t = llmsim_cost_step(cost, &prefill);
     if (output_tokens > 1)
-        t += llmsim_decode_run_time(llmsim_cost_decode_run(cost, 1, (uint64_t)prompt_tokens + 1),
+        t += llmsim_decode_run_time(llmsim_decode_cost_run(alone, 1, (uint64_t)prompt_tokens + 1),
                                     output_tokens - 1);
     return t;
+}
+
+llmsim_time llmsim_cost_unloaded(const struct llmsim_cost *cost, uint32_t prompt_tokens,
+                                 uint32_t output_tokens)
+{
+    return llmsim_cost_unloaded_by(cost, llmsim_cost_decode(cost, 1), prompt_tokens, output_tokens);
 }
 
 struct llmsim_closed_form llmsim_cost_closed_form(const struct llmsim_cost *cost,

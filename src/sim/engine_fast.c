@@ -19,7 +19,8 @@ struct link {
 struct fast_engine {
     struct run *run;
     struct replica *replicas;
-    struct link *links; /* one for each prefill replica */
+    struct link *links;                      /* one for each prefill replica */
+    struct llmsim_decode_cost *decode_costs; /* by the number of sequences */
     struct event_queue queue;
     struct router router, move_router; /* of arrivals; of requests that move to decode replicas */
     uint32_t *woken;                   /* replicas that may have to form a step, each once */
@@ -31,8 +32,6 @@ struct fast_engine {
 static enum llmsim_status observe(struct fast_engine *e)
 {
     struct run *run = e->run;
-    if (!llmsim_run_is_observed(run))
-        return LLMSIM_OK;
     struct llmsim_observation o = {.now = e->now,
                                    .n_arrived = run->arrivals.n_taken,
                                    .n_ended = run->n_put,
@@ -60,9 +59,8 @@ static enum llmsim_status observe(struct fast_engine *e)
 static enum llmsim_status begin_step(struct fast_engine *e, struct replica *r)
 {
     enum llmsim_status status = llmsim_replica_begin_step(r);
-    llmsim_time from = llmsim_time_from_ns(e->run->config->from_ns);
-    if (status == LLMSIM_OK && r->step != NULL && r->step->start < from)
-        llmsim_replica_cut(r, from);
+    if (status == LLMSIM_OK && r->step != NULL && r->step->start < e->run->from)
+        llmsim_replica_cut(r, e->run->from);
     return status;
 }
 
@@ -119,7 +117,7 @@ static enum llmsim_status run_one_replica(struct fast_engine *e)
                 status = llmsim_run_report_ended(run);
         }
         e->now = r->now;
-        if (status == LLMSIM_OK)
+        if (status == LLMSIM_OK && llmsim_run_is_observed(run))
             status = observe(e);
     }
     return status;
@@ -292,7 +290,7 @@ static enum llmsim_status run_replicas(struct fast_engine *e)
         }
         if (status == LLMSIM_OK)
             status = begin_steps(e);
-        if (status == LLMSIM_OK)
+        if (status == LLMSIM_OK && llmsim_run_is_observed(run))
             status = observe(e);
     }
     return status == LLMSIM_OK ? llmsim_run_report_ended(run) : status;
@@ -352,11 +350,21 @@ static void fini(struct fast_engine *e)
         llmsim_away_fini(&e->links[i].moving);
     free(e->replicas);
     free(e->links);
+    free(e->decode_costs);
     free(e->woken);
     free(e->is_woken);
     llmsim_event_queue_fini(&e->queue);
     llmsim_router_fini(&e->router);
     llmsim_router_fini(&e->move_router);
+}
+
+/* Of every batch size, once; NULL: out of memory. */
+static struct llmsim_decode_cost *decode_costs(const struct llmsim_replay_config *config)
+{
+    struct llmsim_decode_cost *costs = calloc(config->max_num_seqs + 1, sizeof *costs);
+    for (uint32_t n = 1; costs != NULL && n <= config->max_num_seqs; n++)
+        costs[n] = llmsim_cost_decode(&config->cost, n);
+    return costs;
 }
 
 static enum llmsim_status init(struct fast_engine *e, struct run *run)
@@ -367,12 +375,14 @@ static enum llmsim_status init(struct fast_engine *e, struct run *run)
                               .replicas = calloc(n, sizeof *e->replicas),
                               .links = calloc(n_links + 1, sizeof *e->links),
                               .woken = malloc(n * sizeof *e->woken),
-                              .is_woken = calloc(n, sizeof *e->is_woken)};
-    if (e->replicas == NULL || e->links == NULL || e->woken == NULL || e->is_woken == NULL)
+                              .is_woken = calloc(n, sizeof *e->is_woken),
+                              .decode_costs = decode_costs(run->config)};
+    if (e->replicas == NULL || e->links == NULL || e->woken == NULL || e->is_woken == NULL ||
+        e->decode_costs == NULL)
         return llmsim_fail(run->err, LLMSIM_RUN_FAILED, "out of memory");
     enum llmsim_status status = LLMSIM_OK;
     for (uint32_t i = 0; i < n && status == LLMSIM_OK; i++)
-        status = llmsim_replica_init(&e->replicas[i], run, i);
+        status = llmsim_replica_init(&e->replicas[i], run, i, e->decode_costs);
     if (status == LLMSIM_OK)
         status = llmsim_router_init(&e->router, run->config, &view, 0, n_links > 0 ? n_links : n,
                                     run->err);

@@ -64,11 +64,6 @@ static void fetch_arrived(struct replica *r)
     }
 }
 
-static bool trace_is_queue(const struct replica *r)
-{
-    return r->run->n_replicas == 1 && r->run->order->key == NULL;
-}
-
 /* First come, first served, one replica's waiting queue is the part of the trace that has arrived:
  * nothing is copied. Preempted requests are ahead of the queue; one that will come back from the
  * host's memory is none that a policy could admit, and nobody overtakes it. */
@@ -83,7 +78,7 @@ static void set_head(struct replica *r)
         b->head = a->kind == LLMSIM_SEGMENT_PREFILL ? &a->request : NULL;
         b->head_generated = a->n_generated;
         b->head_resumed = a->history;
-    } else if (trace_is_queue(r)) {
+    } else if (r->trace_is_queue) {
         b->head = llmsim_arrivals_head(&r->run->arrivals);
         if (b->head != NULL && !has_arrived(r, b->head))
             b->head = NULL;
@@ -182,7 +177,7 @@ static void take_head(struct boundary *b)
     struct replica *r = b->engine;
     if (r->n_preempted > 0) {
         (void)pop_preempted(r);
-    } else if (trace_is_queue(r)) {
+    } else if (r->trace_is_queue) {
         llmsim_arrivals_take(&r->run->arrivals);
     } else {
         r->waiting_tokens -= b->head->prompt_tokens;
@@ -683,12 +678,16 @@ static void set_decodes(const struct replica *r, struct llmsim_step_run *steps)
     steps->n_gaps = r->n_gaps;
 }
 
+static struct llmsim_decode_run next_decodes(const struct replica *r)
+{
+    return llmsim_decode_cost_run(r->decode_costs[r->n_running], r->n_running, r->context_tokens);
+}
+
 /* Decode steps of the whole running set, up to the next change of it. */
 static void begin_decodes(struct replica *r)
 {
     struct llmsim_step_run *steps = &r->decode_steps;
-    steps->durations =
-        llmsim_cost_decode_run(&r->run->config->cost, r->n_running, r->context_tokens);
+    steps->durations = next_decodes(r);
     steps->n_steps = llmsim_wheel_distance(&r->wheel, r->decode_step);
     set_decodes(r, steps);
     uint64_t n_blocks = 0;
@@ -885,7 +884,7 @@ enum llmsim_status llmsim_replica_end_step(struct replica *r)
 {
     struct llmsim_step_run *step = r->step;
     step->first_step_id = r->n_steps;
-    step->is_reported = step->start >= llmsim_time_from_ns(r->run->config->from_ns);
+    step->is_reported = step->start >= r->run->from;
     r->n_steps += step->n_steps;
     r->now = step->end;
     r->step = NULL;
@@ -896,10 +895,7 @@ enum llmsim_status llmsim_replica_end_step(struct replica *r)
         end_decodes(r, step->n_steps, step->end - step->start);
     } else if (step == &r->prefill_step) {
         if (step->shape.decode_seqs > 0)
-            end_decodes(
-                r, 1,
-                llmsim_cost_decode_run(&r->run->config->cost, r->n_running, r->context_tokens)
-                    .first);
+            end_decodes(r, 1, next_decodes(r).first);
         end_prefills(r);
     } else {
         for (uint32_t i = 0; i < r->n_joining; i++)
@@ -1047,13 +1043,16 @@ void llmsim_replica_fini(struct replica *r)
     llmsim_boundary_fini(b);
 }
 
-enum llmsim_status llmsim_replica_init(struct replica *r, struct run *run, uint32_t index)
+enum llmsim_status llmsim_replica_init(struct replica *r, struct run *run, uint32_t index,
+                                       const struct llmsim_decode_cost *decode_costs)
 {
     size_t n = run->config->max_num_seqs;
     *r = (struct replica){
         .run = run,
         .index = index,
         .only_prefills = index < run->config->prefill_replicas,
+        .trace_is_queue = run->n_replicas == 1 && run->order->key == NULL,
+        .decode_costs = decode_costs,
         .slots = calloc(n + 1, sizeof *r->slots), /* see next_slot */
         .free_slots = malloc(n * sizeof *r->free_slots),
         .due = malloc(n * sizeof *r->due),

@@ -70,7 +70,9 @@ struct slot {
 struct replica {
     struct run *run;
     uint32_t index;
-    bool only_prefills; /* requests leave with their first token */
+    bool only_prefills;                            /* requests leave with their first token */
+    bool trace_is_queue;                           /* first come, first served on one replica */
+    const struct llmsim_decode_cost *decode_costs; /* by the number of sequences; shared */
     struct boundary boundary;
     struct prefix_cache prefixes;
     llmsim_time now;              /* the end of its last step, or when it was last woken */
@@ -119,8 +121,9 @@ struct replica {
 };
 
 /* LLMSIM_RUN_FAILED: out of memory; fini is due all the same. */
-LLMSIM_MUST_CHECK enum llmsim_status llmsim_replica_init(struct replica *r, struct run *run,
-                                                         uint32_t index);
+LLMSIM_MUST_CHECK enum llmsim_status
+llmsim_replica_init(struct replica *r, struct run *run, uint32_t index,
+                    const struct llmsim_decode_cost *decode_costs);
 void llmsim_replica_fini(struct replica *r);
 
 /* A request arrives at the queue. */

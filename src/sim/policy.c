@@ -78,8 +78,7 @@ void llmsim_policy_admit(struct boundary *b, uint32_t chunk)
     p->n_generated = b->head_generated;
     p->tokens_left = llmsim_policy_head_tokens(b);
     p->cached_tokens = (uint32_t)b->head_cached_blocks * b->kv.block_size;
-    p->hold.n_blocks = 0;
-    p->hold.n_units = p->hold.last_blocks = 0;
+    p->hold = (struct prefix_hold){0};
     b->kv.free -= head_blocks(b) - b->head_cached_blocks;
     if (b->hold != NULL) {
         b->kv.free -= b->hold(b, p);

@@ -192,8 +192,9 @@ static enum llmsim_status tell_sinks(struct run *run, struct llmsim_result *resu
     } else {
         result->id = source->id_text(source->self, result->request.id, &result->id_length);
     }
-    result->unloaded_ns = llmsim_time_to_ns(llmsim_cost_unloaded(
-        &run->config->cost, result->request.prompt_tokens, result->request.output_tokens));
+    result->unloaded_ns = llmsim_time_to_ns(llmsim_cost_unloaded_by(&run->config->cost, run->alone,
+                                                                    result->request.prompt_tokens,
+                                                                    result->request.output_tokens));
 
     enum llmsim_status status = LLMSIM_OK;
     for (size_t i = 0; i < run->n_sinks && status == LLMSIM_OK; i++) {
@@ -383,6 +384,8 @@ static enum llmsim_status set_times(struct run *run)
     const struct llmsim_replay_config *config = run->config;
     size_t preemption;
     enum llmsim_status status = LLMSIM_OK;
+    run->from = llmsim_time_from_ns(config->from_ns);
+    run->alone = llmsim_cost_decode(&config->cost, 1);
     run->until = config->until_ns > 0 ? llmsim_time_from_ns(config->until_ns) : 2 * MAX_TIME;
     if (!llmsim_choice_find(llmsim_preemption_choice, config->preemption, &preemption))
         return llmsim_fail(run->err, LLMSIM_USAGE, "unknown preemption '%s'", config->preemption);

@@ -33,9 +33,11 @@ struct run {
     struct llmsim_observation last; /* what the last one showed */
     struct arrivals arrivals;
     /* Settings, in the units of the engine. */
-    llmsim_time until;           /* the run stops here; past the end of time, if not before */
-    uint64_t swap_per_block;     /* 0: preemption is by recomputation */
-    uint64_t transfer_per_token; /* of KV cache, from a prefill replica */
+    llmsim_time from;                /* where the window that is looked at begins */
+    llmsim_time until;               /* the run stops here; past the end of time, if not before */
+    struct llmsim_decode_cost alone; /* of a request */
+    uint64_t swap_per_block;         /* 0: preemption is by recomputation */
+    uint64_t transfer_per_token;     /* of KV cache, from a prefill replica */
     llmsim_time link_latency;
     /* Requests of one printed time are reported together, in the order of their ids. */
     struct ended *ended;
