@@ -57,8 +57,8 @@ static inline LLMSIM_MUST_CHECK enum llmsim_status llmsim_stat_reserve(struct ll
 #define LLMSIM_STAT_SUB_BITS 9
 static inline unsigned llmsim_stat_bucket(uint64_t value)
 {
-    unsigned top = 63 - (unsigned)__builtin_clzll(value | 1);
-    unsigned shift = top > LLMSIM_STAT_SUB_BITS ? top - LLMSIM_STAT_SUB_BITS : 0;
+    uint64_t at_least = value | 1u << LLMSIM_STAT_SUB_BITS; /* a shift of 0 needs no branch */
+    unsigned shift = 63 - LLMSIM_STAT_SUB_BITS - (unsigned)__builtin_clzll(at_least);
     return (shift << LLMSIM_STAT_SUB_BITS) + (unsigned)(value >> shift);
 }
 

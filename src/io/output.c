@@ -166,7 +166,8 @@ void llmsim_output_bytes(struct llmsim_output *out, const char *bytes, size_t n)
     }
 }
 
-enum llmsim_status llmsim_output_check(const struct llmsim_output *out, struct llmsim_error *err)
+enum llmsim_status llmsim_output_check_all(const struct llmsim_output *out,
+                                           struct llmsim_error *err)
 {
     int error_number = out->error_number;
     if (error_number == 0 && out->packer != NULL)

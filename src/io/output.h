@@ -44,8 +44,14 @@ void llmsim_output_flush(struct llmsim_output *out);
 /* Write what makes it full. */
 void llmsim_output_drain(struct llmsim_output *out);
 /* LLMSIM_IO with the file's name if any write failed so far. */
-LLMSIM_MUST_CHECK enum llmsim_status llmsim_output_check(const struct llmsim_output *out,
-                                                         struct llmsim_error *err);
+LLMSIM_MUST_CHECK enum llmsim_status llmsim_output_check_all(const struct llmsim_output *out,
+                                                             struct llmsim_error *err);
+static inline LLMSIM_MUST_CHECK enum llmsim_status
+llmsim_output_check(const struct llmsim_output *out, struct llmsim_error *err)
+{
+    return out->error_number == 0 && out->packer == NULL ? LLMSIM_OK
+                                                         : llmsim_output_check_all(out, err);
+}
 /* Flush and close; the file does not have its final name yet. */
 LLMSIM_MUST_CHECK enum llmsim_status llmsim_output_finish(struct llmsim_output *out,
                                                           struct llmsim_error *err);

@@ -380,10 +380,9 @@ static void set_steps(struct llmsim_step_run *steps, uint64_t n)
     steps->end = steps->start + llmsim_decode_run_time(steps->durations, n);
 }
 
-void llmsim_replica_cut(struct replica *r, llmsim_time time)
+void llmsim_replica_cut_decodes(struct replica *r, llmsim_time time)
 {
-    if (r->step == &r->decode_steps && time < r->step->end)
-        set_steps(r->step, steps_to_reach(r->step->durations, time - r->step->start));
+    set_steps(r->step, steps_to_reach(r->step->durations, time - r->step->start));
 }
 
 bool llmsim_replica_cut_before(struct replica *r, llmsim_time time)
@@ -491,11 +490,6 @@ static void leave_gaps(struct replica *r, const struct slot *slot)
         r->gaps[i] = r->gaps[i + 1];
 }
 
-static bool swaps(const struct replica *r)
-{
-    return r->run->swap_per_block > 0;
-}
-
 static enum llmsim_status preempt_slot(struct replica *r, uint32_t index)
 {
     struct slot *slot = &r->slots[index];
@@ -517,8 +511,8 @@ static enum llmsim_status preempt_slot(struct replica *r, uint32_t index)
                                     tokens_made(r, slot),
                                     {0},
                                     r->index,
-                                    swaps(r) ? LLMSIM_SEGMENT_SWAPPED : LLMSIM_SEGMENT_PREFILL});
-    if (swaps(r))
+                                    r->swaps ? LLMSIM_SEGMENT_SWAPPED : LLMSIM_SEGMENT_PREFILL});
+    if (r->swaps)
         r->swapped_blocks += llmsim_kv_blocks(&r->boundary.kv, stored_tokens(r, slot));
     leave_gaps(r, slot);
     leave_bucket(r, index);
@@ -657,7 +651,7 @@ static void join_those_who_fit(struct replica *r)
  * cache may be empty. */
 static bool has_swaps(const struct replica *r)
 {
-    return r->swapped_blocks > 0 || r->n_joining > 0;
+    return r->swaps && (r->swapped_blocks > 0 || r->n_joining > 0);
 }
 
 static void begin_swap_step(struct replica *r)
@@ -1050,7 +1044,7 @@ enum llmsim_status llmsim_replica_init(struct replica *r, struct run *run, uint3
     *r = (struct replica){
         .run = run,
         .index = index,
-        .only_prefills = index < run->config->prefill_replicas,
+        .only_prefills = index<run->config->prefill_replicas, .swaps = run->swap_per_block> 0,
         .trace_is_queue = run->n_replicas == 1 && run->order->key == NULL,
         .decode_costs = decode_costs,
         .slots = calloc(n + 1, sizeof *r->slots), /* see next_slot */

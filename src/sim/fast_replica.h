@@ -71,6 +71,7 @@ struct replica {
     struct run *run;
     uint32_t index;
     bool only_prefills;                            /* requests leave with their first token */
+    bool swaps;                                    /* when it preempts */
     bool trace_is_queue;                           /* first come, first served on one replica */
     const struct llmsim_decode_cost *decode_costs; /* by the number of sequences; shared */
     struct boundary boundary;
@@ -148,7 +149,12 @@ static inline bool llmsim_replica_admits(const struct replica *r)
     return may_be_next && r->run->policy->admits(&r->boundary);
 }
 /* Let the run of decode steps under way end with the first step that ends at `time` or later. */
-void llmsim_replica_cut(struct replica *r, llmsim_time time);
+void llmsim_replica_cut_decodes(struct replica *r, llmsim_time time);
+static inline void llmsim_replica_cut(struct replica *r, llmsim_time time)
+{
+    if (r->step == &r->decode_steps && time < r->step->end)
+        llmsim_replica_cut_decodes(r, time);
+}
 /* Let it end with the last step that ends at `time` or earlier; false if none does. */
 bool llmsim_replica_cut_before(struct replica *r, llmsim_time time);
 

@@ -123,9 +123,8 @@ enum llmsim_status llmsim_run_steps(struct run *run, const struct llmsim_step_ru
         return llmsim_fail(run->err, LLMSIM_RUN_FAILED,
                            "simulated time passed 146 years at step %llu",
                            (unsigned long long)steps->first_step_id);
-    for (size_t i = 0; i < run->n_sinks && status == LLMSIM_OK; i++)
-        if (run->sinks[i].ops->steps != NULL)
-            status = run->sinks[i].ops->steps(run->sinks[i].self, steps, run->err);
+    for (size_t i = 0; i < run->n_step_sinks && status == LLMSIM_OK; i++)
+        status = run->step_sinks[i].ops->steps(run->step_sinks[i].self, steps, run->err);
     return status;
 }
 
@@ -266,7 +265,8 @@ enum llmsim_status llmsim_run_report_ended(struct run *run)
             status = end_request(run, &ended->result);
         if (status == LLMSIM_OK && run->n_unobserved_tokens >= TOKENS_BETWEEN_LOOKS)
             status = look_within_event(run, ended->result.end_ns);
-        run->free_kept(ended->kept);
+        if (ended->kept != NULL)
+            run->free_kept(ended->kept);
     }
     run->n_ended = 0;
     return status;
@@ -479,6 +479,20 @@ enum llmsim_status llmsim_replay_check(const struct llmsim_replay_config *config
     return set_up(&run, config, err);
 }
 
+static enum llmsim_status set_sinks(struct run *run, const struct llmsim_sink *sinks,
+                                    size_t n_sinks)
+{
+    run->sinks = sinks;
+    run->n_sinks = n_sinks;
+    run->step_sinks = malloc((n_sinks + 1) * sizeof *run->step_sinks);
+    if (run->step_sinks == NULL)
+        return llmsim_fail(run->err, LLMSIM_RUN_FAILED, "out of memory");
+    for (size_t i = 0; i < n_sinks; i++)
+        if (sinks[i].ops->steps != NULL)
+            run->step_sinks[run->n_step_sinks++] = sinks[i];
+    return LLMSIM_OK;
+}
+
 enum llmsim_status llmsim_replay(const struct llmsim_replay_config *config,
                                  const struct llmsim_source *source,
                                  const struct llmsim_sink *sinks, size_t n_sinks,
@@ -489,10 +503,10 @@ enum llmsim_status llmsim_replay(const struct llmsim_replay_config *config,
     if (status != LLMSIM_OK)
         return status;
     run.source = *source;
-    run.sinks = sinks;
-    run.n_sinks = n_sinks;
-    status =
-        llmsim_arrivals_init(&run.arrivals, source, config->until_ns, config->max_concurrency, err);
+    status = set_sinks(&run, sinks, n_sinks);
+    if (status == LLMSIM_OK)
+        status = llmsim_arrivals_init(&run.arrivals, source, config->until_ns,
+                                      config->max_concurrency, err);
     if (status == LLMSIM_OK)
         status = find_engine(config->engine)->run(&run);
     if (status == LLMSIM_OK)
@@ -503,6 +517,7 @@ enum llmsim_status llmsim_replay(const struct llmsim_replay_config *config,
     for (size_t i = 0; i < run.n_ended; i++) /* of a run that failed */
         run.free_kept(run.ended[i].kept);
     free(run.ended);
+    free(run.step_sinks);
     if (status == LLMSIM_OK)
         status = llmsim_arrivals_drain(&run.arrivals);
     llmsim_arrivals_fini(&run.arrivals);

@@ -23,6 +23,8 @@ struct run {
     struct llmsim_source source;
     const struct llmsim_sink *sinks;
     size_t n_sinks;
+    struct llmsim_sink *step_sinks; /* those of them that take steps */
+    size_t n_step_sinks;
     struct llmsim_error *err;
     struct llmsim_totals totals;
     enum llmsim_status
