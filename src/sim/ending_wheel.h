@@ -28,7 +28,8 @@ static inline uint32_t llmsim_wheel_put(struct ending_wheel *wheel, uint64_t ste
 {
     uint32_t bucket = (uint32_t)step % LLMSIM_WHEEL_STEPS;
     uint64_t bit = 1ull << bucket % 64;
-    uint32_t next = wheel->occupied[bucket / 64] & bit ? wheel->heads[bucket] : LLMSIM_NO_SLOT;
+    uint32_t head = wheel->heads[bucket];
+    uint32_t next = wheel->occupied[bucket / 64] & bit ? head : LLMSIM_NO_SLOT;
     wheel->heads[bucket] = slot;
     wheel->occupied[bucket / 64] |= bit;
     wheel->occupied_words |= 1ull << bucket / 64;
