@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* What a run without swap, prefix cache, preemption and several replicas never does stands out of
  * line: inlined, as its callers are few, it takes the hot paths apart, and every run paid 7 % for
@@ -320,6 +321,11 @@ static int64_t extra_context(const struct slot *slot)
            (int64_t)slot->first_decode_step;
 }
 
+static struct slot_blocks *blocks_of(const struct replica *r, const struct slot *slot)
+{
+    return &r->slot_blocks[slot - r->slots];
+}
+
 /* The request in the next slot joins the running set. */
 static void start_decoding(struct replica *r, struct slot *slot)
 {
@@ -345,7 +351,7 @@ static void stop_decoding(struct replica *r, uint32_t index)
     r->context_tokens -= (uint64_t)slot->request.prompt_tokens + tokens_made(r, slot);
     r->n_reported -= llmsim_run_reports(r->run, &slot->request);
     if (kv->total != 0) {
-        give_blocks(r, &slot->request, stored_tokens(r, slot), &slot->hold);
+        give_blocks(r, &slot->request, stored_tokens(r, slot), &r->slot_blocks[index].hold);
         (*residue_of(r, slot))--;
     }
 }
@@ -553,8 +559,8 @@ static OUT_OF_LINE enum llmsim_status preempt_latest(struct replica *r)
     uint32_t slot = LLMSIM_NO_SLOT, prefill = LLMSIM_NO_SLOT;
     uint64_t latest = 0;
     for (uint32_t i = 0; i < b->max_num_seqs; i++) {
-        if (r->slots[i].is_running && r->slots[i].admission >= latest) {
-            latest = r->slots[i].admission;
+        if (r->slots[i].is_running && r->slot_blocks[i].admission >= latest) {
+            latest = r->slot_blocks[i].admission;
             slot = i;
         }
     }
@@ -602,10 +608,9 @@ static OUT_OF_LINE void join(struct replica *r, const struct away *away)
     slot->since = history->last_token;
     slot->gap_ns = llmsim_time_to_ns(r->now) - llmsim_time_to_ns(history->last_token);
     slot->tokens_at_start = away->n_generated;
-    slot->admission = r->boundary.n_admissions++;
+    *blocks_of(r, slot) = (struct slot_blocks){.admission = r->boundary.n_admissions++};
     slot->history = away->history;
-    slot->hold = (struct prefix_hold){0};
-    slot->kind = away->kind;
+    slot->kind = (uint8_t)away->kind;
     set_start(r, slot);
     start_decoding(r, slot);
     put_gap(r, slot->since, llmsim_run_reports(r->run, &slot->request));
@@ -847,8 +852,7 @@ static void end_prefill(struct replica *r, const struct prefill *p)
                        : 0;
     slot->tokens_at_start = p->n_generated + 1;
     slot->cached_tokens = p->cached_tokens;
-    slot->hold = p->hold;
-    slot->admission = p->admission;
+    *blocks_of(r, slot) = (struct slot_blocks){p->admission, p->hold};
     slot->history = p->resumed;
     slot->kind = LLMSIM_SEGMENT_PREFILL;
     set_start(r, slot);
@@ -856,7 +860,7 @@ static void end_prefill(struct replica *r, const struct prefill *p)
         start_decoding(r, slot);
     } else {
         give_blocks(r, &p->request, (uint64_t)p->request.prompt_tokens + p->n_generated,
-                    &slot->hold);
+                    &blocks_of(r, slot)->hold);
         put_ended(r, slot, LLMSIM_OUTCOME_COMPLETED);
     }
 }
@@ -1034,6 +1038,7 @@ void llmsim_replica_fini(struct replica *r)
     free_histories(r->joining, r->n_joining);
     free_histories(r->departed, r->n_departed);
     free(r->slots);
+    free(r->slot_blocks);
     free(r->free_slots);
     free(r->due);
     llmsim_waiting_fini(&r->waiting);
@@ -1041,6 +1046,15 @@ void llmsim_replica_fini(struct replica *r)
     free(r->gaps);
     free(r->residues);
     llmsim_boundary_fini(b);
+}
+
+/* None of them running; each in as few lines of the cache as it can be. */
+static struct slot *new_slots(size_t n)
+{
+    struct slot *slots = aligned_alloc(64, n * sizeof *slots);
+    if (slots != NULL)
+        memset(slots, 0, n * sizeof *slots);
+    return slots;
 }
 
 enum llmsim_status llmsim_replica_init(struct replica *r, struct run *run, uint32_t index,
@@ -1053,7 +1067,8 @@ enum llmsim_status llmsim_replica_init(struct replica *r, struct run *run, uint3
         .only_prefills = index<run->config->prefill_replicas, .swaps = run->swap_per_block> 0,
         .trace_is_queue = run->n_replicas == 1 && run->order->key == NULL,
         .decode_costs = decode_costs,
-        .slots = calloc(n + 1, sizeof *r->slots), /* see next_slot */
+        .slots = new_slots(n + 1), /* see next_slot */
+        .slot_blocks = calloc(n + 1, sizeof *r->slot_blocks),
         .free_slots = malloc(n * sizeof *r->free_slots),
         .due = malloc(n * sizeof *r->due),
         .preempted = malloc(n * sizeof *r->preempted),
@@ -1070,8 +1085,9 @@ enum llmsim_status llmsim_replica_init(struct replica *r, struct run *run, uint3
         return status;
     r->prefixes.block_size = r->boundary.kv.block_size;
     r->residues = calloc(r->boundary.kv.block_size, sizeof *r->residues);
-    if (r->slots == NULL || r->free_slots == NULL || r->due == NULL || r->preempted == NULL ||
-        r->joining == NULL || r->departed == NULL || r->gaps == NULL || r->residues == NULL)
+    if (r->slots == NULL || r->slot_blocks == NULL || r->free_slots == NULL || r->due == NULL ||
+        r->preempted == NULL || r->joining == NULL || r->departed == NULL || r->gaps == NULL ||
+        r->residues == NULL)
         return llmsim_fail(run->err, LLMSIM_RUN_FAILED, "out of memory");
     r->prefill_step.gaps = r->decode_steps.gaps = r->gaps;
     for (size_t i = 0; i < n; i++)

@@ -48,23 +48,28 @@ static inline struct away *llmsim_away_head(const struct away_queue *queue)
 struct away llmsim_away_take(struct away_queue *queue);
 void llmsim_away_fini(struct away_queue *queue); /* frees the histories, too */
 
-/* A running request. */
+/* A running request, in two lines of the cache: what only a limited KV cache asks for is in
+ * struct slot_blocks. */
 struct slot {
     struct llmsim_request request;
     int64_t scheduled_ns;
     /* Since it came, or came back: */
-    llmsim_time since; /* when its token came that was the latest then */
-    int64_t gap_ns;    /* after a preemption or a move: see struct llmsim_token_segment */
     uint64_t first_decode_step;
+    llmsim_time since; /* when its token came that was the latest then */
+    llmsim_time decode_time_at_start;
+    int64_t gap_ns;           /* after a preemption or a move: see struct llmsim_token_segment */
+    struct history *history;  /* NULL: never preempted, never moved */
     uint32_t tokens_at_start; /* made by then, that of the prefill included */
     uint32_t next;            /* in its bucket of the wheel */
     uint32_t cached_tokens;
-    struct prefix_hold hold;
-    uint64_t admission;
-    llmsim_time decode_time_at_start;
-    struct history *history; /* NULL: never preempted, never moved */
-    enum llmsim_segment_kind kind;
+    uint8_t kind; /* enum llmsim_segment_kind */
     bool is_running;
+};
+_Static_assert(sizeof(struct slot) <= 128, "two lines");
+
+struct slot_blocks {
+    uint64_t admission;
+    struct prefix_hold hold;
 };
 
 struct replica {
@@ -82,6 +87,7 @@ struct replica {
     uint64_t n_steps;
 
     struct slot *slots;
+    struct slot_blocks *slot_blocks;
     uint32_t *free_slots; /* a stack: those from n_running on are free */
     uint32_t n_running;   /* that decode */
     uint32_t n_reported;  /* of them, those that will be reported */
