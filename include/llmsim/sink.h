@@ -116,6 +116,8 @@ struct llmsim_result {
     int64_t last_token_ns;    /* likewise */
     int64_t end_ns;
     int64_t unloaded_ns;
+    int64_t tpot_ns; /* as llmsim_result_tpot_ns says; a division, so done once for all sinks */
+    uint64_t slowdown_millionths; /* likewise */
     uint32_t cached_tokens; /* of its prompt that the prefix cache had when it was first admitted */
     int64_t decode_ns; /* its decode steps, each at what it would take without prompts beside it */
     /* Its tokens; without output there is one segment of 0 tokens. Times of all of them are in

@@ -195,6 +195,13 @@ static enum llmsim_status tell_sinks(struct run *run, struct llmsim_result *resu
                                                                     result->request.prompt_tokens,
                                                                     result->request.output_tokens));
 
+    if (result->outcome == LLMSIM_OUTCOME_COMPLETED) {
+        if (result->request.output_tokens > 1)
+            result->tpot_ns = llmsim_result_tpot_ns(result);
+        if (llmsim_result_has_slowdown(result))
+            result->slowdown_millionths = llmsim_result_slowdown_millionths(result);
+    }
+
     enum llmsim_status status = LLMSIM_OK;
     for (size_t i = 0; i < run->n_sinks && status == LLMSIM_OK; i++) {
         const struct llmsim_sink *sink = &run->sinks[i];

@@ -56,7 +56,7 @@ static enum llmsim_status classes_request(void *self, const struct llmsim_result
     if (status == LLMSIM_OK && r->request.output_tokens > 0)
         status = add(&c->ttft, llmsim_result_ttft_ns(r), err);
     if (status == LLMSIM_OK && r->request.output_tokens > 1)
-        status = add(&c->tpot, llmsim_result_tpot_ns(r), err);
+        status = add(&c->tpot, r->tpot_ns, err);
     return status;
 }
 

@@ -108,7 +108,7 @@ static enum llmsim_status requests_request(void *self, const struct llmsim_resul
         p = llmsim_put_ns(p, llmsim_result_ttft_ns(r));
     *p++ = ',';
     if (r->request.output_tokens > 1)
-        p = llmsim_put_ns(p, llmsim_result_tpot_ns(r));
+        p = llmsim_put_ns(p, r->tpot_ns);
     *p++ = ',';
     p = llmsim_put_ns(p, llmsim_result_e2e_ns(r));
     *p++ = ',';
@@ -117,7 +117,7 @@ static enum llmsim_status requests_request(void *self, const struct llmsim_resul
     p = llmsim_put_ns(p, r->unloaded_ns);
     *p++ = ',';
     if (llmsim_result_has_slowdown(r))
-        p = llmsim_put_millionths(p, llmsim_result_slowdown_millionths(r));
+        p = llmsim_put_millionths(p, r->slowdown_millionths);
     *p++ = ',';
     memcpy(p, queue, TIME_ROOM); /* wait_s is queue_s */
     llmsim_output_advance(out, put_attribution_and_end(p + queue_length, r));

@@ -146,11 +146,11 @@ static enum llmsim_status summary_request(void *self, const struct llmsim_result
     llmsim_stat_add(&s->queue, (uint64_t)llmsim_result_queue_ns(r));
     llmsim_stat_add(&s->e2e, (uint64_t)llmsim_result_e2e_ns(r));
     if (llmsim_result_has_slowdown(r))
-        llmsim_stat_add(&s->slowdown, llmsim_result_slowdown_millionths(r));
+        llmsim_stat_add(&s->slowdown, r->slowdown_millionths);
     if (r->request.output_tokens > 0)
         llmsim_stat_add(&s->ttft, (uint64_t)llmsim_result_ttft_ns(r));
     if (r->request.output_tokens > 1)
-        llmsim_stat_add(&s->tpot, (uint64_t)llmsim_result_tpot_ns(r));
+        llmsim_stat_add(&s->tpot, (uint64_t)r->tpot_ns);
     return LLMSIM_OK;
 }
 

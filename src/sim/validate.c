@@ -14,7 +14,7 @@ static enum llmsim_status keep_latencies(void *self, const struct llmsim_result 
     if (result->request.output_tokens > 0)
         l->ttft_ns = llmsim_result_ttft_ns(result);
     if (result->request.output_tokens > 1)
-        l->tpot_ns = llmsim_result_tpot_ns(result);
+        l->tpot_ns = result->tpot_ns;
     return LLMSIM_OK;
 }
 
