@@ -333,7 +333,7 @@ static void start_decoding(struct replica *r, struct slot *slot)
     slot->is_running = true;
     slot->next = llmsim_wheel_put(&r->wheel, ending_step(slot), index);
     r->context_tokens += (uint64_t)slot->request.prompt_tokens + slot->tokens_at_start;
-    if (extra_context(slot) > r->longest_extra)
+    if (r->tracks_longest && extra_context(slot) > r->longest_extra)
         r->longest_extra = extra_context(slot);
     r->n_reported += llmsim_run_reports(r->run, &slot->request);
     if (r->boundary.kv.total != 0)
@@ -346,7 +346,8 @@ static void stop_decoding(struct replica *r, uint32_t index)
     struct slot *slot = &r->slots[index];
     struct kv *kv = &r->boundary.kv;
     slot->is_running = false;
-    r->knows_longest = r->knows_longest && extra_context(slot) < r->longest_extra;
+    if (r->tracks_longest)
+        r->knows_longest = r->knows_longest && extra_context(slot) < r->longest_extra;
     r->free_slots[--r->n_running] = index;
     r->context_tokens -= (uint64_t)slot->request.prompt_tokens + tokens_made(r, slot);
     r->n_reported -= llmsim_run_reports(r->run, &slot->request);
@@ -737,7 +738,7 @@ static void begin_prefills(struct replica *r)
     step->shape.context_tokens = 0;
     if (b->decodes)
         set_decodes(r, step);
-    if (b->decodes && r->run->config->cost.model->uses_longest_context) {
+    if (b->decodes && r->tracks_longest) {
         uint64_t longest = longest_context(r);
         if (longest > step->shape.longest_context)
             step->shape.longest_context = longest;
@@ -1064,7 +1065,9 @@ enum llmsim_status llmsim_replica_init(struct replica *r, struct run *run, uint3
     *r = (struct replica){
         .run = run,
         .index = index,
-        .only_prefills = index<run->config->prefill_replicas, .swaps = run->swap_per_block> 0,
+        .only_prefills = (index < run->config->prefill_replicas),
+        .swaps = (run->swap_per_block > 0),
+        .tracks_longest = run->policy->mixes && run->config->cost.model->uses_longest_context,
         .trace_is_queue = run->n_replicas == 1 && run->order->key == NULL,
         .decode_costs = decode_costs,
         .slots = new_slots(n + 1), /* see next_slot */

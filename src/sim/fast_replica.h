@@ -75,9 +75,10 @@ struct slot_blocks {
 struct replica {
     struct run *run;
     uint32_t index;
-    bool only_prefills;                            /* requests leave with their first token */
-    bool swaps;                                    /* when it preempts */
-    bool trace_is_queue;                           /* first come, first served on one replica */
+    bool only_prefills;  /* requests leave with their first token */
+    bool tracks_longest; /* its steps with prompts and decodes cost by longest_context */
+    bool swaps;          /* when it preempts */
+    bool trace_is_queue; /* first come, first served on one replica */
     const struct llmsim_decode_cost *decode_costs; /* by the number of sequences; shared */
     struct boundary boundary;
     struct prefix_cache prefixes;
