@@ -92,7 +92,8 @@ LLMSIM_MUST_CHECK enum llmsim_status llmsim_run_begin(struct run *run,
 LLMSIM_MUST_CHECK enum llmsim_status llmsim_run_steps(struct run *run,
                                                       const struct llmsim_step_run *steps);
 /* A place for a request that has ended now, of which the caller sets every member but the result's
- * id and unloaded_ns. NULL: out of memory, which run->deferred then says. */
+ * id and what follows from the others (unloaded_ns, tpot_ns, slowdown_millionths). NULL: out of
+ * memory, which run->deferred then says. */
 struct ended *llmsim_run_put_ended(struct run *run, llmsim_time now);
 /* Report those that were put, in the order of their ids; gives their ids back to the source. */
 LLMSIM_MUST_CHECK enum llmsim_status llmsim_run_report_ended(struct run *run);
