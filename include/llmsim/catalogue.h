@@ -88,6 +88,11 @@ struct llmsim_fit_key {
     unsigned tensor_parallel_size;
 };
 
+/* Could a replay use it? LLMSIM_CATALOGUE, with the key in the message. */
+LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
+llmsim_catalogue_check_fit(const struct llmsim_fit_key *key, const struct llmsim_fit *fit,
+                           struct llmsim_error *err);
+
 /* Add a fit to DIR/ptps.json, or replace the one of that key; every other model keeps its bytes.
  * Its names have to be in DIR's other files. With `file` not NULL, the same in that file, which is
  * made if it is not there, and whose names nobody checks. It is written under a temporary name and

@@ -146,11 +146,13 @@ static enum llmsim_status draw(const struct job *jobs, size_t n_jobs, const char
     return llmsim_picture_close(&picture, err);
 }
 
-/* All is fitted before anything is written. */
+/* All is fitted, and would be taken, before anything is written. */
 static enum llmsim_status write_fits(const struct values *v, const char *sha256, struct job *jobs,
                                      size_t n_jobs, struct llmsim_error *err)
 {
     enum llmsim_status status = LLMSIM_OK;
+    for (size_t i = 0; i < n_jobs && status == LLMSIM_OK; i++)
+        status = llmsim_catalogue_check_fit(&jobs[i].key, &jobs[i].report.fit, err);
     for (size_t i = 0; i < n_jobs && status == LLMSIM_OK; i++) {
         struct llmsim_fit *fit = &jobs[i].report.fit;
         memcpy(fit->profile_sha256, sha256, sizeof fit->profile_sha256);

@@ -885,9 +885,9 @@ static enum llmsim_status check_place(const struct llmsim_json *json,
     return check_ptps(&c, err);
 }
 
-/* Could a replay use it? */
-static enum llmsim_status check_fit(const struct llmsim_fit_key *key, const struct llmsim_fit *fit,
-                                    struct llmsim_error *err)
+enum llmsim_status llmsim_catalogue_check_fit(const struct llmsim_fit_key *key,
+                                              const struct llmsim_fit *fit,
+                                              struct llmsim_error *err)
 {
     struct llmsim_cost cost;
     struct llmsim_error fault;
@@ -910,7 +910,7 @@ enum llmsim_status llmsim_catalogue_put_fit(const char *data_dir, const char *fi
     char dir[LLMSIM_ERROR_FILE_MAX];
     char *entry = NULL, *text = NULL, *empty = NULL;
     struct llmsim_json json = {0};
-    enum llmsim_status status = check_fit(key, fit, err);
+    enum llmsim_status status = llmsim_catalogue_check_fit(key, fit, err);
     if (status != LLMSIM_OK)
         return status;
     if (file == NULL) {
