@@ -9,6 +9,23 @@ if [ -z "$tables" ]; then
     echo "skipped: there are no measurements in $3/data/truth"
     exit 0
 fi
+# Median errors of TPOT at numbers of users that were not fitted; docs/accuracy.md says where 12 % come
+# from.
+"$2/scripts/accuracy_closed_loop.sh" --program "$1" "$3/data/truth" | awk -F ' *[|] *' '
+    NR > 2 {
+        n_servers++
+        if ($6 + 0 > 12) {
+            printf "%s on %s: %s of TPOT is over 12 %%\n", $2, $3, $6
+            failed = 1
+        }
+    }
+    END {
+        if (n_servers < 10) {
+            print "servers are missing: " n_servers + 0
+            failed = 1
+        }
+        exit failed
+    }'
 echo "$tables" | awk -F ' *[|] *' '
     function check(value, goal, what) {
         if (value != "–" && value + 0 > goal) {
