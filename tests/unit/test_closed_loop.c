@@ -1,5 +1,5 @@
-/* --max-concurrency: when requests arrive that wait for others to end. Times by hand, in the costs of
- * easy_cost(): a prompt token takes 1 ms, a decode step 10 ms and 1 ms for each KV token. */
+/* --max-concurrency: when requests arrive that wait for others to end. Times by hand, in the costs
+ * of easy_cost(): a prompt token takes 1 ms, a decode step 10 ms and 1 ms for each KV token. */
 #include <criterion/criterion.h>
 
 #include "support/collect.h"
@@ -48,8 +48,8 @@ static void check(struct llmsim_replay_config config, size_t n, const int64_t *a
     }
 }
 
-/* Each is sent a nanosecond after the end of the one before it, and finds an empty server; the third
- * arrives later than that. */
+/* Each is sent a nanosecond after the end of the one before it, and finds an empty server; the
+ * third arrives later than that. */
 Test(closed_loop, one_at_a_time)
 {
     check((struct llmsim_replay_config){.max_concurrency = 1}, 4, (int64_t[]){0, 0, 70, 70},
@@ -60,9 +60,9 @@ Test(closed_loop, one_at_a_time)
                               {.arrival_ns = 80 * MS + 1, .end_ns = 90 * MS + 1}});
 }
 
-/* Two: rows 0 and 1 share a prefill to 20, where row 0 ends. Row 2 is too late for the decode step of
- * row 1 that begins then and takes 10 + 11: prefill from 41 to 51, where it ends. Row 3 is sent then,
- * and row 1 decodes alone once more, 10 + 12, to 73; row 3's prefill takes until 83. */
+/* Two: rows 0 and 1 share a prefill to 20, where row 0 ends. Row 2 is too late for the decode step
+ * of row 1 that begins then and takes 10 + 11: prefill from 41 to 51, where it ends. Row 3 is sent
+ * then, and row 1 decodes alone once more, 10 + 12, to 73; row 3's prefill takes until 83. */
 Test(closed_loop, the_next_misses_the_step_that_begins)
 {
     check((struct llmsim_replay_config){.max_concurrency = 2}, 4, (int64_t[]){0, 0, 0, 0},
@@ -100,12 +100,11 @@ Test(closed_loop, a_window_ends_it)
 {
     const int64_t arrivals_ms[] = {0, 0, 0, 20};
     const uint32_t outputs[] = {1, 1, 1, 1};
-    struct expected expected[] = {{.arrival_ns = 0, .end_ns = 10 * MS},
-                                  {.arrival_ns = 10 * MS + 1,
-                                   .end_ns = 15 * MS,
-                                   .outcome = LLMSIM_OUTCOME_UNFINISHED},
-                                  {.end_ns = 0},
-                                  {.end_ns = 0}};
+    struct expected expected[] = {
+        {.arrival_ns = 0, .end_ns = 10 * MS},
+        {.arrival_ns = 10 * MS + 1, .end_ns = 15 * MS, .outcome = LLMSIM_OUTCOME_UNFINISHED},
+        {.end_ns = 0},
+        {.end_ns = 0}};
     check((struct llmsim_replay_config){.max_concurrency = 1, .until_ns = 15 * MS}, 4, arrivals_ms,
           outputs, expected);
     expected[1].end_ns = 0;
