@@ -3,12 +3,12 @@
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* What a run without swap, prefix cache, preemption and several replicas never does stands out of
  * line: inlined, as its callers are few, it takes the hot paths apart, and every run paid 7 % for
  * it. */
 #define OUT_OF_LINE __attribute__((noinline))
+#define CACHE_LINE 64
 
 enum llmsim_status llmsim_away_put(struct away_queue *queue, const struct away *away,
                                    struct llmsim_error *err)
@@ -1038,7 +1038,7 @@ void llmsim_replica_fini(struct replica *r)
     free_histories(r->preempted, r->n_preempted);
     free_histories(r->joining, r->n_joining);
     free_histories(r->departed, r->n_departed);
-    free(r->slots);
+    free(r->slot_memory);
     free(r->slot_blocks);
     free(r->free_slots);
     free(r->due);
@@ -1049,13 +1049,13 @@ void llmsim_replica_fini(struct replica *r)
     llmsim_boundary_fini(b);
 }
 
-/* None of them running; each in as few lines of the cache as it can be. */
-static struct slot *new_slots(size_t n)
+/* Each slot in as few lines of the cache as it can be. The memory is from calloc, so that slots
+ * that nobody ever takes are no more than addresses: 65,535 places on each of many replicas. */
+static struct slot *align_slots(void *memory)
 {
-    struct slot *slots = aligned_alloc(64, n * sizeof *slots);
-    if (slots != NULL)
-        memset(slots, 0, n * sizeof *slots);
-    return slots;
+    return memory == NULL
+               ? NULL
+               : (struct slot *)(((uintptr_t)memory + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
 }
 
 enum llmsim_status llmsim_replica_init(struct replica *r, struct run *run, uint32_t index,
@@ -1070,7 +1070,7 @@ enum llmsim_status llmsim_replica_init(struct replica *r, struct run *run, uint3
         .tracks_longest = run->policy->mixes && run->config->cost.model->uses_longest_context,
         .trace_is_queue = run->n_replicas == 1 && run->order->key == NULL,
         .decode_costs = decode_costs,
-        .slots = new_slots(n + 1), /* see next_slot */
+        .slot_memory = calloc(1, (n + 1) * sizeof *r->slots + CACHE_LINE), /* see next_slot */
         .slot_blocks = calloc(n + 1, sizeof *r->slot_blocks),
         .free_slots = malloc(n * sizeof *r->free_slots),
         .due = malloc(n * sizeof *r->due),
@@ -1086,6 +1086,7 @@ enum llmsim_status llmsim_replica_init(struct replica *r, struct run *run, uint3
     enum llmsim_status status = llmsim_boundary_init(&r->boundary, run);
     if (status != LLMSIM_OK)
         return status;
+    r->slots = align_slots(r->slot_memory);
     r->prefixes.block_size = r->boundary.kv.block_size;
     r->residues = calloc(r->boundary.kv.block_size, sizeof *r->residues);
     if (r->slots == NULL || r->slot_blocks == NULL || r->free_slots == NULL || r->due == NULL ||

@@ -87,7 +87,8 @@ struct replica {
     uint64_t event;               /* of the end of that step, in the queue of events */
     uint64_t n_steps;
 
-    struct slot *slots;
+    void *slot_memory;
+    struct slot *slots; /* in it */
     struct slot_blocks *slot_blocks;
     uint32_t *free_slots; /* a stack: those from n_running on are free */
     uint32_t n_running;   /* that decode */
