@@ -21,6 +21,7 @@ struct target {
     uint64_t unit; /* 1, or RATE_UNIT: a decimal number with six places */
     uint64_t max;  /* units */
     bool larger_is_good;
+    bool is_users;
     const char *none; /* what is said where nothing holds */
 };
 static const struct target targets[] = {
@@ -30,6 +31,7 @@ static const struct target targets[] = {
      RATE_UNIT,
      (uint64_t)MAX_RATE_SCALE *RATE_UNIT,
      false,
+     false,
      "rate scale from 0.000001 on"},
     {{"replicas", "the fewest with which the SLO holds"},
      "replicas",
@@ -37,6 +39,7 @@ static const struct target targets[] = {
      1,
      LLMSIM_MAX_REPLICAS,
      true,
+     false,
      "number of replicas up to 4096"},
     {{"max-concurrency", "the most users, each with one request at a time, for whom the SLO holds"},
      "max_concurrency",
@@ -44,6 +47,7 @@ static const struct target targets[] = {
      1,
      LLMSIM_MAX_CONCURRENCY,
      false,
+     true,
      "number of users"},
 };
 _Static_assert(LLMSIM_MAX_REPLICAS == 4096, "the table says so");
@@ -129,11 +133,15 @@ static enum llmsim_status find(const struct capacity_run *r, uint64_t number,
 {
     struct question question = {r, number};
     const struct target *target = &targets[r->v->find.row];
+    /* More users than requests would never send one. */
+    uint64_t max = target->is_users && r->plan.memory.n > 0 && r->plan.memory.n < target->max
+                       ? r->plan.memory.n
+                       : target->max;
     const struct llmsim_search search = {
         .ctx = &question,
         .is_good = is_good,
         .min = 1,
-        .max = target->max,
+        .max = max,
         .start = target->unit,
         .tolerance = target->unit > 1 ? r->v->tolerance : 0,
         .larger_is_good = target->larger_is_good,

@@ -165,6 +165,24 @@ static enum llmsim_status write_fits(const struct values *v, const char *sha256,
     return status;
 }
 
+/* Two names of the profile may be one of the catalogue. */
+static enum llmsim_status check_names(const struct job *jobs, size_t n_jobs, const struct job *job,
+                                      struct llmsim_error *err)
+{
+    for (size_t i = 0; i < n_jobs; i++) {
+        const struct llmsim_fit_key *other = &jobs[i].key, *key = &job->key;
+        if (strcmp(other->model, key->model) == 0 && strcmp(other->gpu, key->gpu) == 0 &&
+            other->tensor_parallel_size == key->tensor_parallel_size)
+            return llmsim_fail(
+                err, LLMSIM_CATALOGUE,
+                "the profile's %.60s on %.60s and %.60s on %.60s are one entry of the "
+                "catalogue; expected one name for both",
+                jobs[i].group->key.model, jobs[i].group->key.gpu, job->group->key.model,
+                job->group->key.gpu);
+    }
+    return LLMSIM_OK;
+}
+
 static enum llmsim_status fit_all(const struct values *v, const struct llmsim_fit_profile *profile,
                                   const struct llmsim_catalogue *catalogue, struct job *jobs,
                                   size_t *n_jobs, struct llmsim_error *err)
@@ -176,6 +194,8 @@ static enum llmsim_status fit_all(const struct values *v, const struct llmsim_fi
             continue;
         *job = (struct job){.group = &profile->groups[i]};
         status = look_up(v, catalogue, job, err);
+        if (status == LLMSIM_OK)
+            status = check_names(jobs, *n_jobs, job, err);
         if (status == LLMSIM_OK)
             status = llmsim_fit_group_run(job->group, &job->sizes, &job->report, err);
         if (status != LLMSIM_OK)

@@ -70,8 +70,11 @@ const struct llmsim_request *llmsim_arrivals_hold_back(struct arrivals *a)
     if (a->n_ended <= end)
         return NULL;
     int64_t free_ns = a->ends_ns[end % a->max_concurrency] + CLIENT_NS;
-    if (head->arrival_ns < free_ns)
+    if (head->arrival_ns < free_ns) {
+        if (head->deadline_ns != LLMSIM_NO_DEADLINE) /* it keeps its distance */
+            head->deadline_ns += free_ns - head->arrival_ns;
         head->arrival_ns = free_ns;
+    }
     if (head->arrival_ns < a->until_ns)
         return head;
     cut_from(a, a->next);

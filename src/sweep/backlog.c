@@ -46,8 +46,10 @@ void llmsim_backlog_init(struct backlog_sink *sink, const struct llmsim_memory_t
         sink->rate_scale = (struct llmsim_ratio){1, 1};
     sink->begin = find_arrival(sink, config->from_ns);
     sink->end = config->until_ns != 0 ? find_arrival(sink, config->until_ns) : memory->n;
-    /* A closed loop sends no faster than it is served. */
-    if (sink->end < sink->begin || config->max_concurrency > 0)
+    /* A closed loop sends no faster than it is served; but for all of the trace at once it is none.
+     */
+    bool is_closed = config->max_concurrency > 0 && config->max_concurrency < memory->n;
+    if (sink->end < sink->begin || is_closed)
         sink->end = sink->begin;
     sink->first = sink->next = sink->begin + (sink->end - sink->begin) / 2;
 }

@@ -84,6 +84,35 @@ Test(closed_loop, over_replicas)
                               {.arrival_ns = 10 * MS + 1, .end_ns = 20 * MS + 1}});
 }
 
+/* One place and three users, earliest deadline first. Row 3 is sent at 10 ms and a nanosecond, when
+ * row 0 ends, with 5 ms to its deadline as in the trace: 15 ms, behind row 1 (12) and ahead of row
+ * 2 (30).
+ */
+Test(closed_loop, a_deadline_moves_with_the_arrival)
+{
+    const int64_t deadlines_ms[] = {11, 12, 30, 5};
+    const int64_t ends_ns[] = {10 * MS, 20 * MS, 40 * MS, 30 * MS};
+    static const char *const engines[] = {"step", "fast"};
+    struct llmsim_request requests[4];
+    for (size_t i = 0; i < 4; i++)
+        requests[i] = (struct llmsim_request){
+            .row = i, .prompt_tokens = 10, .output_tokens = 1, .deadline_ns = deadlines_ms[i] * MS};
+    for (size_t e = 0; e < 2; e++) {
+        struct collected c;
+        struct llmsim_error err = {0};
+        const struct llmsim_replay_config config = {.cost = easy_cost(),
+                                                    .engine = engines[e],
+                                                    .queue_order = "edf",
+                                                    .max_num_seqs = 1,
+                                                    .max_num_batched_tokens = 8192,
+                                                    .max_concurrency = 3};
+        cr_assert_eq(collect_run(&config, requests, 4, &c, &err), LLMSIM_OK, "%s", err.message);
+        for (size_t i = 0; i < 4; i++)
+            cr_expect_eq(collected_row(&c, i)->result.end_ns, ends_ns[i]);
+        collected_fini(&c);
+    }
+}
+
 /* A bound that nobody feels changes nothing. */
 Test(closed_loop, bound_of_all)
 {
