@@ -6,6 +6,10 @@
 # TRUTH_DIR (default: ../shared/data/truth beside the source tree) has closedloop_aic_silicon.csv, from
 # github.com/ai-dynamo/aiconfigurator (Apache 2.0), and models.csv; they are not part of this repository.
 # --rows: write every row's measured and simulated TTFT and TPOT there.
+#
+# Servers with fewer than 6 runs to fit are left out; a run whose KV cache does not fit the memory is never
+# fitted, only predicted. How many are left out, and each replay that fails, goes to stderr; if one fails,
+# the exit code is 1.
 set -euo pipefail
 export LC_ALL=C
 source=$(cd "$(dirname "$0")/.." && pwd)
@@ -68,18 +72,28 @@ predict() { # MODEL SERVER ISL OSL USERS BLOCKS
     }' >trace.csv
     "$program" replay trace.csv --data data --model "$1" --gpu "$2" --policy $policy \
         --max-num-seqs 512 --kv-cache paged --num-gpu-blocks "$6" --max-concurrency "$5" \
-        --no-tokens --no-requests --output out >/dev/null 2>&1
+        --no-tokens --no-requests --output out >/dev/null 2>log
 }
 
 while IFS=, read -r model server; do
     "$program" fit profile.csv --model "$model" --gpu "$server" --data data >/dev/null 2>log ||
         sed 's/^/not fitted: /' log >&2
 done <servers.csv
+n_left_out=0 n_failed=0
 while IFS=, read -r model server isl osl users ttft tpot blocks use; do
-    if grep -qxF "$model,$server" servers.csv && predict "$model" "$server" "$isl" "$osl" "$users" "$blocks"; then
-        echo "$model,$server,$isl,$osl,$users,$use,$ttft,$(mean ttft_s),$tpot,$(mean tpot_s)"
+    if ! grep -qxF "$model,$server" servers.csv; then
+        n_left_out=$((n_left_out + 1))
+    elif predict "$model" "$server" "$isl" "$osl" "$users" "$blocks" &&
+        simulated_ttft=$(mean ttft_s) && simulated_tpot=$(mean tpot_s) &&
+        [ -n "$simulated_ttft" ] && [ -n "$simulated_tpot" ]; then
+        echo "$model,$server,$isl,$osl,$users,$use,$ttft,$simulated_ttft,$tpot,$simulated_tpot"
+    else
+        n_failed=$((n_failed + 1))
+        echo "not replayed: $model on $server, $isl and $osl tokens, $users users:" \
+            "$(grep '^llmsim: ' log | tail -n 1)" >&2
     fi
 done <rows.csv >predicted.csv
+echo "$n_left_out runs of servers with too few to fit are left out, $n_failed replays failed" >&2
 {
     echo model,server,isl,osl,users,use,ttft_s,simulated_ttft_s,tpot_s,simulated_tpot_s
     cat predicted.csv
@@ -109,3 +123,4 @@ awk -F, '
             printf "| %s | %d | %+.1f %% | %.1f %% | %.1f %% |\n", key, n[key], sum[key] / n[key], middle, list[n[key]]
         }
     }' predicted.csv | sort
+[ "$n_failed" -eq 0 ]
