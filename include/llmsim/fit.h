@@ -117,7 +117,7 @@ struct llmsim_fit_sizes {
 };
 
 /* Fit a group. LLMSIM_CATALOGUE if the measurements cannot tell a coefficient; the message says
- * which others would. Cost: some hundred regressions, a second for 5,000 rows. */
+ * which others would. Cost: some hundred regressions, 3 s for 5,000 rows. */
 LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
 llmsim_fit_group_run(const struct llmsim_fit_group *group, const struct llmsim_fit_sizes *sizes,
                      struct llmsim_fit_report *report, struct llmsim_error *err);

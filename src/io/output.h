@@ -1,8 +1,8 @@
 /* output.h: a file written through a large buffer, that gets its name only when it is complete.
  *
  * Numbers go in with numfmt.h between llmsim_output_room and llmsim_output_advance; a full disk, a
- * closed pipe and the like are kept and returned by the next llmsim_output_flush, commit or check,
- * so the row writers carry no error handling. */
+ * closed pipe and the like are kept, and returned by the next llmsim_output_check or commit, so the
+ * row writers carry no error handling. */
 #ifndef LLMSIM_IO_OUTPUT_H
 #define LLMSIM_IO_OUTPUT_H
 
