@@ -715,7 +715,7 @@ static enum llmsim_status handle(struct step_engine *e, bool is_arrival)
 
 /* The time of the next event, and what it is; false if there is none before the run's end. The
  * events have an order: a step's end before the arrivals of the same time, and a new step is formed
- * only once all events of that time are over (DESIGN rule 2). */
+ * only once all events of that time are over (docs/scheduling.md, order of events). */
 static bool next_event(struct step_engine *e, llmsim_time *time, bool *is_arrival)
 {
     const struct llmsim_request *arrival = llmsim_arrivals_head(&e->run->arrivals);

@@ -12,7 +12,8 @@
 #include "llmsim/status.h"
 #include "llmsim/time.h"
 
-/* In the order in which events of one time are handled (DESIGN rule 2). */
+/* In the order in which events of one time are handled (docs/scheduling.md, order of events): ends
+ * before arrivals, so that who arrives sees what has become free. */
 enum event_kind { EVENT_STEP_END, EVENT_TRANSFER_END, EVENT_ARRIVAL };
 
 struct event {

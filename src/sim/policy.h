@@ -123,8 +123,8 @@ static inline bool llmsim_prefill_has_chunk(const struct prefill *p)
 }
 
 /* Prefill first, shared by policies: take waiting requests from the head while both limits of
- * DESIGN rule 4 allow; a prompt over the token limit goes alone. The step decodes only if nobody
- * was admitted. */
+ * docs/scheduling.md allow: requests of the running set, new tokens of the step. A prompt over the
+ * token limit goes alone. The step decodes only if nobody was admitted. */
 void llmsim_policy_prefill_or_decode(struct boundary *b);
 
 /* Is there a place in the running set? */

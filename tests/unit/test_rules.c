@@ -1,4 +1,5 @@
-/* The rules of DESIGN section 3, each with numbers that can be checked by hand, on both engines.
+/* The rules of docs/scheduling.md (order of events, queues, limits, policies), and that a prefill
+ * gives the first token, each with numbers that can be checked by hand, on both engines.
  *
  * A prompt token takes 1 ms; a decode step 10 ms plus 1 ms for each KV token read, where a request
  * reads its prompt plus the index of the token that it makes (formula 2). Times below are ms. */
@@ -80,7 +81,7 @@ static void check(const struct rule *rule)
     }
 }
 
-/* Rule 1: the prefill (100) gives token 0; two decode steps read 101 and 102 KV tokens. */
+/* Token: the prefill (100) gives token 0; two decode steps read 101 and 102 KV tokens. */
 Test(rules, prefill_gives_the_first_token)
 {
     check(&(struct rule){.n_rows = 1,
@@ -89,7 +90,7 @@ Test(rules, prefill_gives_the_first_token)
                          .order = {0}});
 }
 
-/* Rule 1: without output tokens there is the prefill and no token. */
+/* Token: without output tokens there is the prefill and no token. */
 Test(rules, zero_output_tokens)
 {
     check(&(struct rule){.n_rows = 2,
@@ -98,14 +99,14 @@ Test(rules, zero_output_tokens)
                          .order = {0, 1}});
 }
 
-/* Rule 1: with one output token the request ends with its prefill, so E2E is TTFT. */
+/* Token: with one output token the request ends with its prefill, so E2E is TTFT. */
 Test(rules, one_output_token)
 {
     check(&(struct rule){
         .n_rows = 1, .n_steps = 1, .rows = {{7, 20, 1, 7, {27}, 27, 0}}, .order = {0}});
 }
 
-/* Rule 2: a request that arrives during a step waits to its end; here the prefill 0-100, then its
+/* Order: a request that arrives during a step waits to its end; here the prefill 0-100, then its
  * own prefill 100-130 while the first one's decode pauses, then both decode: 10 + 101 + 31. */
 Test(rules, arrival_during_a_step_waits)
 {
@@ -116,7 +117,7 @@ Test(rules, arrival_during_a_step_waits)
         .order = {0, 1}});
 }
 
-/* Rule 2: an arrival at the very end of a step is seen before the next is formed. Decode step of
+/* Order: an arrival at the very end of a step is seen before the next is formed. Decode step of
  * row 0 ends at 100 + 111 = 211; row 1 arrives then and is prefilled 211-221; both decode: 10 + 102
  * + 11 = 123, so 344. */
 Test(rules, arrival_at_a_steps_end_is_seen)
@@ -139,7 +140,7 @@ Test(rules, arrival_just_after_a_steps_end_waits)
         .order = {0, 1}});
 }
 
-/* Rule 2: all arrivals of one time are seen before the step is formed: one prefill of 60 tokens. */
+/* Order: all arrivals of one time are seen before the step is formed: one prefill of 60 tokens. */
 Test(rules, simultaneous_arrivals_share_a_step)
 {
     check(&(struct rule){.n_rows = 3,
@@ -150,7 +151,7 @@ Test(rules, simultaneous_arrivals_share_a_step)
                          .order = {0, 1, 2}});
 }
 
-/* Rule 2: a replica that goes idle starts a step at the next arrival, not before. */
+/* Order: a replica that goes idle starts a step at the next arrival, not before. */
 Test(rules, idle_replica_starts_at_the_arrival)
 {
     check(&(struct rule){.n_rows = 2,
@@ -159,7 +160,7 @@ Test(rules, idle_replica_starts_at_the_arrival)
                          .order = {0, 1}});
 }
 
-/* Rule 2, the trap of other simulators: a batch that empties with its prefill does not free the
+/* Order, the trap of other simulators: a batch that empties with its prefill does not free the
  * replica before the step ends. */
 Test(rules, a_batch_that_empties_holds_the_replica_to_the_steps_end)
 {
@@ -169,7 +170,7 @@ Test(rules, a_batch_that_empties_holds_the_replica_to_the_steps_end)
                          .order = {0, 1}});
 }
 
-/* Rule 3: first come, first served, ties by row; with one place they go one after the other. */
+/* Queue: first come, first served, ties by row; with one place they go one after the other. */
 Test(rules, fcfs_with_ties_by_row)
 {
     check(&(struct rule){.max_num_seqs = 1,
@@ -181,7 +182,7 @@ Test(rules, fcfs_with_ties_by_row)
                          .order = {0, 1, 2}});
 }
 
-/* Rule 4: the running set is full with two. Rows 0 and 1 are prefilled 0-20 and decode to 20 + 10 +
+/* Limit: the running set is full with two. Rows 0 and 1 are prefilled 0-20 and decode to 20 + 10 +
  * 11 + 11 = 52; row 0 needs one more token, row 1 is done, so row 2 is prefilled 52-62; then both
  * decode: 10 + 12 + 11 = 95. */
 Test(rules, batch_full)
@@ -195,7 +196,7 @@ Test(rules, batch_full)
                          .order = {1, 0, 2}});
 }
 
-/* Rule 4: at most 100 new tokens a step: 60, then 40 + 60, each as far as it fits, in order. */
+/* Limit: at most 100 new tokens a step: 60, then 40 + 60, each as far as it fits, in order. */
 Test(rules, token_limit)
 {
     check(&(struct rule){.max_num_batched_tokens = 100,
@@ -207,7 +208,7 @@ Test(rules, token_limit)
                          .order = {0, 1, 2}});
 }
 
-/* Rule 4: a prompt over the token limit is admitted, alone, neither cut nor refused. */
+/* Limit: a prompt over the token limit is admitted, alone, neither cut nor refused. */
 Test(rules, prompt_over_the_token_limit_goes_alone)
 {
     check(&(struct rule){.max_num_batched_tokens = 100,
@@ -219,7 +220,7 @@ Test(rules, prompt_over_the_token_limit_goes_alone)
                          .order = {0, 1, 2}});
 }
 
-/* Rule 5, static: the batch of rows 0 and 1 (prefill 0-30, decode 10 + 11 + 21 = 72, then row 1
+/* Policy static: the batch of rows 0 and 1 (prefill 0-30, decode 10 + 11 + 21 = 72, then row 1
  * alone 10 + 22 = 104) is finished before row 2, which was there at 1, is taken. */
 Test(rules, static_batches)
 {
@@ -232,7 +233,7 @@ Test(rules, static_batches)
                          .order = {0, 1, 2}});
 }
 
-/* Rule 5, static: both limits of rule 4 bound the batch. */
+/* Policy static: max_num_seqs and max_num_batched_tokens bound the batch. */
 Test(rules, static_limits)
 {
     check(&(struct rule){.policy = "static",
@@ -247,7 +248,7 @@ Test(rules, static_limits)
                          .order = {0, 1, 2, 3}});
 }
 
-/* Rule 5, continuous: two prefill steps in a row while decodes pause; all three decode together:
+/* Policy continuous: two prefill steps in a row while decodes pause; all three decode together:
  * 10 + 101 + 91 + 31 = 233. */
 Test(rules, continuous_prefills_first)
 {
@@ -260,7 +261,7 @@ Test(rules, continuous_prefills_first)
                          .order = {0, 1, 2}});
 }
 
-/* Rule 5, mixed: a budget of 50. Row 0's prompt of 120 goes in chunks 50, 50 and 20; row 1 (from 1)
+/* Policy mixed: a budget of 50. Row 0's prompt of 120 goes in chunks 50, 50 and 20; row 1 (from 1)
  * gets what is left of the third step, 30, ending at 150. Row 0 then decodes beside chunks of 49:
  * 10 + 121 + 49 = 180, to 330; and beside the last 21: 10 + 122 + 21 = 153, to 483, which is its
  * end, and gives row 1 its first token; row 1 then decodes alone: 10 + 101 = 111. */
@@ -275,7 +276,7 @@ Test(rules, mixed_fills_the_budget_with_chunks)
         .order = {0, 1}});
 }
 
-/* Rule 5, mixed: no chunk is longer than the threshold of 20, so two prompts share a step of 40 and
+/* Policy mixed: no chunk is longer than the threshold of 20, so two prompts share a step of 40 and
  * then one of 20 (row 0's last 10 and row 1's last 10). */
 Test(rules, mixed_long_prefill_threshold)
 {
@@ -288,7 +289,7 @@ Test(rules, mixed_long_prefill_threshold)
                          .order = {0, 1}});
 }
 
-/* Rule 5, mixed: two decoding requests use up a budget of 2, and the third waits without a chunk
+/* Policy mixed: two decoding requests use up a budget of 2, and the third waits without a chunk
  * until one of them ends. Rows 0 and 1 (prompts of 1) are prefilled together 0-2; they decode 10 +
  * 2 + 2 = 14, to 16, and row 1 ends; row 2 is prefilled beside row 0's next: 10 + 3 + 1, to 30. */
 Test(rules, mixed_budget_used_up_by_decodes)
