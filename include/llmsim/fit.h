@@ -96,7 +96,7 @@ struct llmsim_fit_coefficient {
     double low, high;     /* 95 % confidence, not below 0; both 0 where it is at a bound */
     bool is_at_bound;     /* 0, or mixed_context_s as small as context_s */
     const char *left_out; /* why it was not fitted; NULL: it was, though it may be 0 */
-    bool is_tied;         /* left out, but not 0: it is another one, which left_out begins with */
+    bool is_tied;         /* left out, but not 0: it is another one */
 };
 
 struct llmsim_fit_report {

@@ -55,7 +55,8 @@ struct llmsim_profile_range {
     uint64_t max_decode_seqs;
     uint64_t min_context_tokens; /* KV tokens that the decodes of a step read */
     uint64_t max_context_tokens;
-    bool mixed; /* also steps with both */
+    uint64_t max_longest_context; /* of one sequence, in a step with prompts */
+    bool mixed;                   /* also steps with both */
 };
 
 static inline bool llmsim_profile_is_known(const struct llmsim_profile_range *range)

@@ -80,7 +80,7 @@ static void print_report(const struct job *job)
     for (size_t i = 0; i < LLMSIM_FIT_N_COEFFICIENTS; i++) {
         const struct llmsim_fit_coefficient *c = &r->coefficients[i];
         if (c->is_tied)
-            (void)printf("%-16s %14.5e   as %s\n", c->name, c->value, c->left_out);
+            (void)printf("%-16s %14.5e   not fitted: %s\n", c->name, c->value, c->left_out);
         else if (c->left_out != NULL)
             (void)printf("%-16s %14s   left out: %s\n", c->name, "-", c->left_out);
         else if (c->value <= 0)

@@ -146,13 +146,16 @@ enum llmsim_status llmsim_cost_init_fitted(struct llmsim_cost *cost, const struc
 }
 
 /* A factor on the speed of the arithmetic moves the ridge; constants of a step or a sequence are
- * launches and scheduling, which neither factor touches. */
+ * launches and scheduling, which neither factor touches; rises are those of matrix kernels. */
 enum llmsim_status llmsim_cost_fitted_scale(struct llmsim_cost *cost, double prefill_speed,
                                             double bandwidth, struct llmsim_error *err)
 {
     struct llmsim_fitted *f = &cost->fitted;
     f->weights_s /= bandwidth;
     f->ridge_tokens *= prefill_speed / bandwidth;
+#define X(n) f->rise_##n##_s /= prefill_speed;
+    LLMSIM_FITTED_RISE_LIST(X)
+#undef X
     f->token_s /= prefill_speed;
     f->spill_s /= prefill_speed;
     f->split_s /= prefill_speed;

@@ -63,6 +63,7 @@ static const struct llmsim_json_key range_keys[] = {
     RANGE_KEY(max_decode_seqs),
     RANGE_KEY(min_context_tokens),
     RANGE_KEY(max_context_tokens),
+    RANGE_KEY(max_longest_context),
     {.name = "mixed",
      .kind = LLMSIM_JSON_FLAG,
      .offset = offsetof(struct llmsim_profile_range, mixed)},

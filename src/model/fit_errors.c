@@ -79,6 +79,8 @@ static void widen(uint64_t *min, uint64_t *max, uint64_t value)
 static void widen_range(struct llmsim_profile_range *range, const struct llmsim_fit_row *row)
 {
     const struct llmsim_step_shape *s = &row->shape;
+    if (s->prefill_seqs > 0 && s->longest_context > range->max_longest_context)
+        range->max_longest_context = s->longest_context;
     if (s->prefill_tokens > 0)
         widen(&range->min_prefill_tokens, &range->max_prefill_tokens, s->prefill_tokens);
     if (s->decode_seqs > 0) {

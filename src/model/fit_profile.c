@@ -140,6 +140,9 @@ static enum llmsim_status set_shape(const struct reader *r, uint64_t batch_size,
                               "of a decode step; expected batch_size, a token each", err);
         if (sum_sq != 0)
             return fail_field(r, COLUMN_sum_sq_tokens, "of a decode step; expected 0", err);
+        if (context_tokens < batch_size)
+            return fail_field(r, COLUMN_context_tokens,
+                              "is too few; expected a token a sequence or more", err);
         row->shape = (struct llmsim_step_shape){.decode_seqs = (uint32_t)batch_size,
                                                 .context_tokens = context_tokens};
         return LLMSIM_OK;

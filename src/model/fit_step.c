@@ -21,6 +21,10 @@
 
 /* Relative errors below this count by their square: measurements repeat no better. */
 #define DELTA 0.002
+/* What a step takes in any case is the last thing to blame: where a step's constant and a read of
+ * the weights explain the measurements about as well, the read is it, which more GPUs share. To the
+ * search, a constant that is all of a step is as bad as this share more of error. */
+#define STEP_PENALTY 0.05
 /* Reweightings of a trial, and of the last fit. */
 #define TRIAL_ROUNDS 6
 #define LAST_ROUNDS 30
@@ -84,8 +88,8 @@ struct trial {
 
 /* What the measurements can tell. */
 struct choice {
-    const char *left_out[N_TERMS]; /* why not; NULL: it is used */
-    bool fits_bend[N_BENDS];
+    const char *left_out[N_TERMS];       /* why not; NULL: it is used */
+    const char *bends_left_out[N_BENDS]; /* likewise */
     enum term leaders[N_TERMS]; /* the term that has the same coefficient, or the term itself */
 };
 
@@ -106,6 +110,15 @@ static bool uses(const struct problem *p, size_t term)
 {
     return p->choice.left_out[term] == NULL;
 }
+
+static bool fits(const struct problem *p, enum bend bend)
+{
+    return p->choice.bends_left_out[bend] == NULL;
+}
+
+_Static_assert(N_TERMS <= LLMSIM_LINEAR_MAX_TERMS &&
+                   LLMSIM_FIT_N_COEFFICIENTS <= LLMSIM_LINEAR_MAX_TERMS,
+               "linear_fit.h has room for all");
 
 /* ---- the columns ---- */
 
@@ -166,7 +179,8 @@ static double residual(const struct problem *p, size_t i, const double *x)
     return sum;
 }
 
-static void solve_weighted(const struct problem *p, const double scale[static N_TERMS], double *x)
+static void solve_weighted(const struct problem *p, const double scale[static N_TERMS],
+                           double penalty, double *x)
 {
     double gram[N_TERMS * N_TERMS] = {0}, at_b[N_TERMS] = {0};
     for (size_t i = 0; i < p->n; i++) {
@@ -182,12 +196,13 @@ static void solve_weighted(const struct problem *p, const double scale[static N_
     for (size_t j = 0; j < N_TERMS; j++)
         for (size_t k = 0; k < j; k++)
             gram[k * N_TERMS + j] = gram[j * N_TERMS + k];
+    at_b[TERM_step_s] -= penalty;
     llmsim_nnls(gram, at_b, N_TERMS, x);
     for (size_t j = 0; j < N_TERMS; j++)
         x[j] *= scale[j];
 }
 
-static void run_trial(struct problem *p, const struct bends *bends, unsigned rounds,
+static void run_trial(struct problem *p, const struct bends *bends, unsigned rounds, double penalty,
                       struct trial *trial)
 {
     double scale[N_TERMS];
@@ -201,8 +216,8 @@ static void run_trial(struct problem *p, const struct bends *bends, unsigned rou
     }
     memcpy(p->weights, p->base_weights, p->n * sizeof *p->weights);
     for (unsigned round = 0; round < rounds; round++) {
-        solve_weighted(p, scale, trial->x);
-        trial->loss = 0;
+        solve_weighted(p, scale, penalty, trial->x);
+        trial->loss = penalty * trial->x[TERM_step_s] / scale[TERM_step_s];
         for (size_t i = 0; i < p->n; i++) {
             double size = fabs(residual(p, i, trial->x));
             p->weights[i] = p->base_weights[i] / (size > DELTA ? size : DELTA);
@@ -216,8 +231,8 @@ static void run_trial(struct problem *p, const struct bends *bends, unsigned rou
 
 static struct bends first_bends(const struct problem *p, double spill_tokens)
 {
-    return (struct bends){200, p->choice.fits_bend[BEND_WALK] ? 400 : 0,
-                          p->choice.fits_bend[BEND_MIXED] ? 100 : 0, spill_tokens};
+    return (struct bends){200, fits(p, BEND_WALK) ? 400 : 0, fits(p, BEND_MIXED) ? 100 : 0,
+                          spill_tokens};
 }
 
 static double *bend_of(struct bends *bends, enum bend which)
@@ -229,13 +244,13 @@ static double *bend_of(struct bends *bends, enum bend which)
 
 /* Try `n` values from `low` to `high`, in equal ratios. */
 static void search_bend(struct problem *p, enum bend which, double low, double high, unsigned n,
-                        struct trial *best)
+                        double penalty, struct trial *best)
 {
     struct bends bends = best->bends;
     for (unsigned i = 0; i < n; i++) {
         struct trial trial;
         *bend_of(&bends, which) = low * llmsim_exp(llmsim_log(high / low) * i / (n - 1));
-        run_trial(p, &bends, TRIAL_ROUNDS, &trial);
+        run_trial(p, &bends, TRIAL_ROUNDS, penalty, &trial);
         if (trial.loss < best->loss * (1 - 1e-6))
             *best = trial;
     }
@@ -247,19 +262,26 @@ static void search(struct problem *p, struct trial *best)
     const double high[N_BENDS] = {1e4, 4096, 1e5, p->most_tokens > 512 ? p->most_tokens : 512};
     const double ratio[] = {0, 0, 2, 1.15, 1.02}; /* 0: the whole range */
     const struct bends start = first_bends(p, sqrt(low[BEND_SPILL] * high[BEND_SPILL]));
-    run_trial(p, &start, TRIAL_ROUNDS, best);
-    for (size_t round = 0; round < sizeof ratio / sizeof *ratio; round++)
+    best->bends = start;
+    for (size_t round = 0; round < sizeof ratio / sizeof *ratio; round++) {
+        /* A share of the error as it is without it. */
+        struct bends at_best = best->bends;
+        run_trial(p, &at_best, TRIAL_ROUNDS, 0, best);
+        double penalty = STEP_PENALTY * best->loss;
+        run_trial(p, &at_best, TRIAL_ROUNDS, penalty, best);
         for (int which = 0; which < N_BENDS; which++) {
             double at = *bend_of(&best->bends, (enum bend)which);
-            if (!p->choice.fits_bend[which])
+            if (!fits(p, (enum bend)which))
                 continue;
             if (ratio[round] > 0)
-                search_bend(p, (enum bend)which, at / ratio[round], at * ratio[round], 9, best);
+                search_bend(p, (enum bend)which, at / ratio[round], at * ratio[round], 9, penalty,
+                            best);
             else
-                search_bend(p, (enum bend)which, low[which], high[which], 14, best);
+                search_bend(p, (enum bend)which, low[which], high[which], 14, penalty, best);
         }
+    }
     struct bends bends = best->bends;
-    run_trial(p, &bends, LAST_ROUNDS, best);
+    run_trial(p, &bends, LAST_ROUNDS, 0, best);
 }
 
 /* ---- what the measurements can tell ---- */
@@ -426,8 +448,11 @@ static enum llmsim_status choose_terms(const struct llmsim_fit_group *g, struct 
     size_t n_lengths = count_different(p, step_prompt_tokens), n_terms = 0;
     size_t n_shapes = count_different(p, any_shape),
            n_batches = count_different(p, single_step_batch);
-    p->choice.fits_bend[BEND_WALK] = count_different(p, longest_context) >= 3;
-    p->choice.fits_bend[BEND_MIXED] = count_different(p, mixed_context) >= 2;
+    const char **bends_left_out = p->choice.bends_left_out;
+    bends_left_out[BEND_WALK] = count_different(p, longest_context) >= 3
+                                    ? NULL
+                                    : "prompt steps of fewer than 3 longest contexts";
+    bends_left_out[BEND_MIXED] = count_different(p, mixed_context) >= 1 ? NULL : "no mixed steps";
     const struct {
         bool can;
         const char *why_not;
@@ -438,7 +463,7 @@ static enum llmsim_status choose_terms(const struct llmsim_fit_group *g, struct 
         [TERM_seq_s] = {true, NULL},
         [TERM_weights_s] = {n_lengths >= 4, "prompt steps of fewer than 4 numbers of tokens"},
         [TERM_attention_s] = {n_lengths >= 4, "prompt steps of fewer than 4 numbers of tokens"},
-        [TERM_mixed_seq_s] = {p->choice.fits_bend[BEND_MIXED], "no mixed steps"},
+        [TERM_mixed_seq_s] = {fits(p, BEND_MIXED), "no mixed steps"},
         [TERM_spill_s] = {n_lengths >= 8, "prompt steps of fewer than 8 numbers of tokens"},
         [TERM_split_s] = {count_different(p, step_prompts) >= 3,
                           "prompt steps of fewer than 3 numbers of prompts"},
@@ -447,7 +472,7 @@ static enum llmsim_status choose_terms(const struct llmsim_fit_group *g, struct 
 #undef X
     };
     static const char *const tied_to[] = {
-#define X(n) "rise_" #n "_s: no steps of about so many tokens",
+#define X(n) "no steps of about so many tokens, taken as rise_" #n "_s",
         LLMSIM_FITTED_RISE_LIST(X)
 #undef X
     };
@@ -476,10 +501,15 @@ static enum llmsim_status choose_terms(const struct llmsim_fit_group *g, struct 
         return refuse(g, err,
                       "cannot tell what reading the KV cache costs: expected decode steps of the "
                       "same batch sizes with different contexts");
-    p->choice.fits_bend[BEND_RIDGE] = uses(p, TERM_weights_s);
-    p->choice.fits_bend[BEND_WALK] = p->choice.fits_bend[BEND_WALK] && uses(p, TERM_attention_s);
-    p->choice.fits_bend[BEND_MIXED] = p->choice.fits_bend[BEND_MIXED] && uses(p, TERM_attention_s);
-    p->choice.fits_bend[BEND_SPILL] = uses(p, TERM_spill_s);
+    bends_left_out[BEND_RIDGE] = left_out[TERM_weights_s];
+    bends_left_out[BEND_SPILL] = left_out[TERM_spill_s];
+    if (!uses(p, TERM_attention_s)) {
+        const char *why = "attention_s is left out";
+        bends_left_out[BEND_WALK] =
+            bends_left_out[BEND_WALK] != NULL ? bends_left_out[BEND_WALK] : why;
+        bends_left_out[BEND_MIXED] =
+            bends_left_out[BEND_MIXED] != NULL ? bends_left_out[BEND_MIXED] : why;
+    }
     return LLMSIM_OK;
 }
 
@@ -693,7 +723,7 @@ static enum llmsim_status set_confidence(const struct llmsim_fit_group *g, const
         c->low = c->value > half ? c->value - half : 0;
         c->high = c->value + half;
     }
-    report->fit.diagnostics.condition_number = condition.number;
+    report->fit.diagnostics.condition_number = round_digits(condition.number);
     free(jacobian);
     return status;
 }
@@ -739,12 +769,12 @@ static void name_coefficients(struct llmsim_fit_report *report, const struct pro
             c->left_out = "weights_s is 0";
         if (i == MEMBER(spill_tokens) && report->fit.coefficients.spill_s <= 0)
             c->left_out = "spill_s is 0";
-        if (i == MEMBER(walk_s) && !p->choice.fits_bend[BEND_WALK])
-            c->left_out = "neither later chunks nor mixed steps";
+        if (i == MEMBER(walk_s))
+            c->left_out = p->choice.bends_left_out[BEND_WALK];
         if (i == MEMBER(mixed_context_s)) {
             c->is_at_bound = c->value <= report->fit.coefficients.context_s;
-            c->is_tied = !p->choice.fits_bend[BEND_MIXED];
-            c->left_out = c->is_tied ? "context_s: no mixed steps" : NULL;
+            c->is_tied = !fits(p, BEND_MIXED);
+            c->left_out = p->choice.bends_left_out[BEND_MIXED];
         }
     }
 }

@@ -15,7 +15,7 @@ struct llmsim_linear_fit {
     double chi_squared; /* the weighted sum of squared residuals */
 };
 
-/* x that makes the sum of w_i (a_i · x - b_i)² least; `a` is n × p, row by row, n > p. By the
+/* x that makes the sum of w_i (a_i · x - b_i)² least; `a` is n × p, row by row, n >= p. By the
  * singular values of the balanced matrix (GSL). LLMSIM_RUN_FAILED: out of memory. */
 LLMSIM_MUST_CHECK enum llmsim_status llmsim_linear_fit(const double *a, const double *b,
                                                        const double *w, size_t n, size_t p,

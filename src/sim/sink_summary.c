@@ -78,7 +78,8 @@ static uint64_t count_outside(const struct llmsim_profile_range *range,
     if (!llmsim_profile_is_known(range))
         return 0;
     if (prefills && (shape->prefill_tokens < range->min_prefill_tokens ||
-                     shape->prefill_tokens > range->max_prefill_tokens))
+                     shape->prefill_tokens > range->max_prefill_tokens ||
+                     shape->longest_context > range->max_longest_context))
         return steps->n_steps;
     if (n_seqs == 0)
         return 0;

@@ -72,6 +72,7 @@ static inline struct llmsim_cost case_fitted_cost(uint64_t *state)
         .max_decode_seqs = 4 + case_random(state, 8),
         .min_context_tokens = case_random(state, 300),
         .max_context_tokens = 300 + case_random(state, 2000),
+        .max_longest_context = case_random(state, 600),
         .mixed = case_random(state, 2) == 0,
     };
     if (llmsim_cost_init_fitted(&cost, &fit, NULL) != LLMSIM_OK)

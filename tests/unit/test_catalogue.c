@@ -446,7 +446,7 @@ Test(catalogue, put_fit)
         .has_coefficients = true,
         .coefficients = {1, 0.1, 0.2,  0.3, 0.4,  0.5,  0.6,  0.7,  0.8,  0.9, 1e-5,
                          2, 5,   1e-6, 7,   2e-6, 1e-9, 1e-7, 1e-6, 1e-5, 3e-7},
-        .range = {1, 2, 3, 4, 5, 6, true},
+        .range = {1, 2, 3, 4, 5, 6, 7, true},
         .has_diagnostics = true,
         .diagnostics = {10, 0.5, 1.5, 2.5, 3.5, 4.5, 8, 1e6},
         .profile_sha256 = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"};
@@ -470,6 +470,7 @@ Test(catalogue, put_fit)
     cr_assert_eq(llmsim_catalogue_fit(c, "m", "G", 2, &back, &err), LLMSIM_OK);
     cr_expect_eq(memcmp(&back.coefficients, &fit.coefficients, sizeof back.coefficients), 0);
     cr_expect_eq(back.range.max_context_tokens, 6);
+    cr_expect_eq(back.range.max_longest_context, 7);
     cr_expect_eq(back.range.mixed, true);
     cr_expect_eq(back.diagnostics.condition_number, 1e6);
     cr_expect_eq(back.diagnostics.measurements, 10);

@@ -260,8 +260,9 @@ static bool is_outside(const struct llmsim_profile_range *r, const struct llmsim
 {
     bool outside = false;
     if (s->prefill_seqs > 0)
-        outside =
-            s->prefill_tokens < r->min_prefill_tokens || s->prefill_tokens > r->max_prefill_tokens;
+        outside = s->prefill_tokens < r->min_prefill_tokens ||
+                  s->prefill_tokens > r->max_prefill_tokens ||
+                  s->longest_context > r->max_longest_context;
     if (s->decode_seqs > 0)
         outside =
             outside || s->decode_seqs < r->min_decode_seqs || s->decode_seqs > r->max_decode_seqs ||
@@ -278,6 +279,7 @@ Test(cost_fitted, steps_outside_the_profile)
         struct llmsim_profile_range range = {.min_prefill_tokens = case_random(&state, 10),
                                              .min_decode_seqs = case_random(&state, 3),
                                              .min_context_tokens = case_random(&state, 40),
+                                             .max_longest_context = case_random(&state, 100),
                                              .mixed = case_random(&state, 2) == 0};
         range.max_prefill_tokens = range.min_prefill_tokens + 1 + case_random(&state, 10);
         range.max_decode_seqs = range.min_decode_seqs + case_random(&state, 5);
@@ -289,6 +291,7 @@ Test(cost_fitted, steps_outside_the_profile)
         if (case_random(&state, 2) == 0 || run.shape.decode_seqs == 0) {
             run.shape.prefill_seqs = 1;
             run.shape.prefill_tokens = case_random(&state, 25);
+            run.shape.longest_context = case_random(&state, 50);
         } else {
             run.n_steps = 1 + case_random(&state, 30);
         }
