@@ -553,6 +553,22 @@ static void find_fit(const struct llmsim_catalogue *c, const char *model, const 
         *fit = (struct llmsim_fit){.has_coefficients = false};
 }
 
+/* "; --tensor-parallel-size 2, 4 has" where only others were measured on the GPU, or nothing. */
+static void list_sizes(const cJSON *of_gpu, size_t capacity, char *text)
+{
+    size_t n = 0;
+    text[0] = '\0';
+    if (!cJSON_IsObject(of_gpu))
+        return;
+    for (const cJSON *entry = of_gpu->child; entry != NULL && n + 24 < capacity;
+         entry = entry->next)
+        n += (size_t)snprintf(text + n, capacity - n, "%s %u",
+                              n == 0 ? "; --tensor-parallel-size" : ",",
+                              llmsim_fit_entry_size(entry));
+    if (n > 0)
+        (void)snprintf(text + n, capacity - n, " was measured");
+}
+
 /* "none on any GPU", or those that have what the caller looks for. */
 static enum llmsim_status fail_without(const struct llmsim_catalogue *c, const char *what,
                                        const char *model, const char *gpu,
@@ -560,7 +576,7 @@ static enum llmsim_status fail_without(const struct llmsim_catalogue *c, const c
                                        struct llmsim_error *err)
 {
     struct listing measured = {.n = 0};
-    char list[LISTING_TEXT_MAX], how[64] = "";
+    char list[LISTING_TEXT_MAX], how[64] = "", sizes[160];
     const cJSON *value;
     cJSON_ArrayForEach(value, cJSON_GetObjectItemCaseSensitive(c->ptps_json.root, model))
     {
@@ -570,11 +586,15 @@ static enum llmsim_status fail_without(const struct llmsim_catalogue *c, const c
             offer(&measured, value->string, 0);
     }
     print_listing(&measured, list);
+    const cJSON *of_model = cJSON_GetObjectItemCaseSensitive(c->ptps_json.root, model);
+    list_sizes(cJSON_GetObjectItemCaseSensitive(of_model, gpu), sizeof sizes, sizes);
+    if (measured.n > 0 || sizes[0] == '\0')
+        (void)snprintf(sizes, sizeof sizes, "; this model has %s",
+                       measured.n > 0 ? "one on: " : "none on any GPU");
     if (is_fit || tensor_parallel_size > 1)
         (void)snprintf(how, sizeof how, " at tensor parallel size %u", tensor_parallel_size);
     return llmsim_fail_at(err, LLMSIM_CATALOGUE, c->ptps_json.path, 0, 0,
-                          "no %s for %.127s on %.127s%s; this model has %s%s", what, model, gpu,
-                          how, measured.n > 0 ? "one on: " : "none on any GPU",
+                          "no %s for %.127s on %.127s%s%s%s", what, model, gpu, how, sizes,
                           measured.n > 0 ? list : "");
 }
 
