@@ -32,7 +32,7 @@ static const struct target targets[] = {
      (uint64_t)MAX_RATE_SCALE *RATE_UNIT,
      false,
      false,
-     "rate scale from 0.000001 on"},
+     "rate scale"},
     {{"replicas", "the fewest with which the SLO holds"},
      "replicas",
      "replicas_fails",
@@ -133,14 +133,17 @@ static enum llmsim_status find(const struct capacity_run *r, uint64_t number,
 {
     struct question question = {r, number};
     const struct target *target = &targets[r->v->find.row];
-    /* More users than requests would never send one. */
-    uint64_t max = target->is_users && r->plan.memory.n > 0 && r->plan.memory.n < target->max
-                       ? r->plan.memory.n
-                       : target->max;
+    const struct llmsim_memory_trace *memory = &r->plan.memory;
+    uint64_t min = 1, max = target->max;
+    if (target->unit > 1 && memory->n > 0) /* the last request arrives within what a trace may be */
+        min += (uint64_t)((double)memory->requests[memory->n - 1].arrival_ns /
+                          (double)LLMSIM_MAX_ARRIVAL_NS * (double)target->unit);
+    if (target->is_users && memory->n > 0 && memory->n < max)
+        max = memory->n; /* more than that would never send one */
     const struct llmsim_search search = {
         .ctx = &question,
         .is_good = is_good,
-        .min = 1,
+        .min = min,
         .max = max,
         .start = target->unit,
         .tolerance = target->unit > 1 ? r->v->tolerance : 0,
