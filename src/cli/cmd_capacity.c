@@ -294,7 +294,7 @@ static const struct cli_option options[] = {
      .offset = offsetof(struct values, attainment)},
     {.name = "tolerance",
      .argument = "X",
-     .help = "the answer is right to this share of itself (replicas: exact)",
+     .help = "the answer is right to this share of itself (rate-scale; the others are exact)",
      .kind = CLI_DOUBLE,
      .initial = "0.01",
      .offset = offsetof(struct values, tolerance)},
@@ -304,7 +304,8 @@ static const struct cli_option options[] = {
 
 const struct cli_command cli_capacity = {
     .name = "capacity",
-    .help = "the highest rate, or the fewest replicas, at which the SLO holds; write capacity.csv",
+    .help = "the highest rate, most users or fewest replicas at which the SLO holds; write "
+            "capacity.csv",
     .operands = "[SPEC.json]",
     .example = "llmsim capacity --trace traces/azure_conv_like.csv --model "
                "meta-llama/Llama-2-13b-hf --gpu a6000 --slo ttft=2,tpot=0.2 --max-num-seqs 16,64",

@@ -24,8 +24,9 @@ static void print_commands(FILE *f)
     for (size_t i = 0; i < N_COMMANDS; i++)
         (void)fprintf(f, "  %-16s %s\n", commands[i]->name, commands[i]->help);
     (void)fprintf(f, "\n`llmsim COMMAND --help` says more; `llmsim --version` prints the version.\n"
-                     "exit codes: 0 ok, 1 run failed, 2 usage, 3 bad catalogue, 4 bad trace,\n"
-                     "5 input or output error, 6 internal error, 128+N ended by signal N\n");
+                     "exit codes: 0 ok, 1 run failed, 2 usage, 3 bad catalogue, profile or spec,\n"
+                     "4 bad trace, 5 input or output error, 6 internal error,\n"
+                     "128+N ended by signal N\n");
 }
 
 /* How many words of argv (after the program's name) are the command's name; 0: it is another. */
