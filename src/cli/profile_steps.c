@@ -1,4 +1,4 @@
-/* profile_steps.c: what `profile prompt` and `profile decode` share. */
+/* profile_steps.c: plan and measure the steps of `profile prompt` and `profile decode`. */
 #include "profile_steps.h"
 
 #include <stdio.h>
