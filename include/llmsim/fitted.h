@@ -80,6 +80,9 @@ struct llmsim_fit_diagnostics {
 /* GPUs of a replica. */
 #define LLMSIM_MAX_TENSOR_PARALLEL_SIZE 1024u
 
+/* Most prompt tokens per second of an entry of ptps.json. */
+#define LLMSIM_MAX_PTPS 1e9
+
 /* An entry of ptps.json for a model, a GPU and a tensor parallel size. */
 struct llmsim_fit {
     double ptps_tokens_per_s; /* of the two-number model; 0: not there */

@@ -43,7 +43,7 @@ struct cli_option {
         size_t i);                  /* CLI_CHOICE only: row i, NULL behind the last */
     const struct cli_option *table; /* CLI_TABLE and CLI_TEXTS only: ends with CLI_OPTION_END */
     size_t offset;                  /* of the value in the command's struct */
-    uint64_t min, max;              /* CLI_U64 only */
+    uint64_t min, max;              /* CLI_U64; CLI_DOUBLE: max only, 0: no bound */
     enum cli_option_kind kind;
     bool required;
     bool allows_zero; /* CLI_DOUBLE only */
@@ -154,6 +154,7 @@ const struct llmsim_choice *cli_cost_choice(size_t i);
          .argument = "TOKENS/S",                                                                   \
          .kind = CLI_DOUBLE,                                                                       \
          .is_no_setting = true,                                                                    \
+         .max = (uint64_t)LLMSIM_MAX_PTPS,                                                         \
          .help = "prompt tokens per second of one GPU, in place of the entry in ptps.json",        \
          .offset = offsetof(type, member.ptps)},                                                   \
         {.name = "cost",                                                                           \

@@ -79,6 +79,9 @@ enum llmsim_status cli_set_option(const struct cli_option *option, const char *t
             (*(double *)target == 0 && !option->allows_zero))
             return llmsim_fail(err, LLMSIM_USAGE, "--%s '%s': expected a number %s", option->name,
                                text, option->allows_zero ? "from 0 on" : "greater than 0");
+        if (option->max > 0 && *(double *)target > (double)option->max)
+            return llmsim_fail(err, LLMSIM_USAGE, "--%s '%s': expected at most %llu", option->name,
+                               text, (unsigned long long)option->max);
         return LLMSIM_OK;
     case CLI_RATIO: {
         struct llmsim_error inner;

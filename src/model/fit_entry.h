@@ -5,8 +5,6 @@
 #include "json_file.h"
 #include "llmsim/fitted.h"
 
-#define LLMSIM_MAX_PTPS 1e9
-
 /* Is the member's key a tensor parallel size: "1", "2", …? 0: it is not. */
 unsigned llmsim_fit_entry_size(const cJSON *member);
 
