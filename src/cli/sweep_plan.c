@@ -377,6 +377,81 @@ static enum llmsim_status check_points(const struct sweep_plan *plan, struct llm
     return status;
 }
 
+/* Points by what replay_setup_warning looks at, as a setup takes too long to make one of each of a
+ * million points. */
+#define MAX_KINDS 64
+struct warnings {
+    size_t settings[5]; /* of the grid, those that matter */
+    size_t n_settings;
+    struct {
+        uint64_t point; /* the first of the kind */
+        bool is_warned;
+    } kinds[MAX_KINDS];
+    size_t n_kinds;
+    char text[512]; /* of the last that was looked at */
+};
+
+static void list_settings_that_matter(const struct sweep_plan *plan, struct warnings *w)
+{
+    static const char *const names[] = {"model", "gpu", "tensor-parallel-size", "kv-cache",
+                                        "num-gpu-blocks"};
+    w->n_settings = 0;
+    for (size_t i = 0; i < llmsim_grid_n_settings(plan->grid); i++)
+        for (size_t j = 0; j < sizeof names / sizeof *names; j++)
+            if (!llmsim_grid_is_fixed(plan->grid, i) &&
+                strcmp(llmsim_grid_name(plan->grid, i), names[j]) == 0)
+                w->settings[w->n_settings++] = i;
+}
+
+static bool is_alike(const struct sweep_plan *plan, const struct warnings *w, uint64_t a,
+                     uint64_t b)
+{
+    for (size_t i = 0; i < w->n_settings; i++) {
+        const char *of_a = llmsim_grid_value(plan->grid, a, w->settings[i]);
+        const char *of_b = llmsim_grid_value(plan->grid, b, w->settings[i]);
+        if (of_a != of_b && (of_a == NULL || of_b == NULL || strcmp(of_a, of_b) != 0))
+            return false;
+    }
+    return true;
+}
+
+static bool is_warned(const struct sweep_plan *plan, struct warnings *w, uint64_t point)
+{
+    struct replay_setup setup;
+    struct llmsim_error why;
+    for (size_t i = 0; i < w->n_kinds; i++)
+        if (is_alike(plan, w, w->kinds[i].point, point))
+            return w->kinds[i].is_warned;
+    /* Where this point is not sound, another of its kind may be. */
+    if (sweep_plan_setup(plan, point, plan->probe, &setup, &why) != LLMSIM_OK)
+        return false;
+    bool warned = replay_setup_warning(&setup, w->text, sizeof w->text);
+    if (w->n_kinds < MAX_KINDS) {
+        w->kinds[w->n_kinds].point = point;
+        w->kinds[w->n_kinds++].is_warned = warned;
+    }
+    return warned;
+}
+
+/* What replay would say of each point is said once, of the first, with how many there are. A point
+ * that fails says why in its row. */
+static void warn(const struct sweep_plan *plan)
+{
+    struct warnings w = {.n_kinds = 0};
+    char first[sizeof w.text];
+    uint64_t n_points = llmsim_grid_n_points(plan->grid), n_warned = 0, first_point = 0;
+    list_settings_that_matter(plan, &w);
+    for (uint64_t p = 0; p < n_points; p++)
+        if (is_warned(plan, &w, p) && n_warned++ == 0) {
+            first_point = p;
+            memcpy(first, w.text, sizeof first);
+        }
+    if (n_warned > 0)
+        (void)fprintf(stderr, "llmsim: warning: %llu of %llu points, the first of them %llu: %s\n",
+                      (unsigned long long)n_warned, (unsigned long long)n_points,
+                      (unsigned long long)first_point, first);
+}
+
 bool sweep_plan_has_option(const struct sweep_plan *plan, const char *name)
 {
     return find_row(plan, name) != NULL;
@@ -709,8 +784,10 @@ static enum llmsim_status run_ranks(struct sweep_plan *plan, const struct sweep_
     if (status == LLMSIM_OK && is_first)
         status = open_dir(plan, table, manifest, sweep, err);
     status = ranks_agree(&plan->ranks, status, err);
-    if (status == LLMSIM_OK && is_first)
+    if (status == LLMSIM_OK && is_first) {
         say_before(plan, *sweep);
+        warn(plan);
+    }
     if (status == LLMSIM_OK)
         status = fill_shown(plan, &table->work, *sweep, err);
     return status == LLMSIM_OK && is_first ? finish(plan, table, *sweep, err) : status;
