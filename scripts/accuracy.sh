@@ -3,13 +3,14 @@
 #
 # usage: accuracy.sh [--program PATH] [--update FILE] [DIR]
 #
-# DIR holds the measurements (step_*.csv, batch_argonne.csv, models.csv); without it, and if they are
-# not there either in ../shared/data/truth, the script says so and does nothing. --update writes the
-# tables into FILE, between its marks; else they go to stdout.
+# DIR (default: data/truth in the folder that $LLMSIM_SHARED names, else in ../shared beside the source
+# tree) holds the measurements step_*.csv, batch_argonne.csv and models.csv (docs/accuracy.md, "The
+# measurements"); where they are not there the script says so and does nothing. --update writes the tables
+# into FILE, between its marks; else they go to stdout.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 program=$here/../build/release/llmsim
-truth=$here/../../shared/data/truth
+truth=${LLMSIM_SHARED:-$here/../../shared}/data/truth
 update=
 
 while [ $# -gt 0 ]; do

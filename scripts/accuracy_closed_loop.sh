@@ -3,8 +3,9 @@
 #
 # usage: accuracy_closed_loop.sh [--program PATH] [--rows FILE] [TRUTH_DIR]
 #
-# TRUTH_DIR (default: ../shared/data/truth beside the source tree) has closedloop_aic_silicon.csv, from
-# github.com/ai-dynamo/aiconfigurator (Apache 2.0), and models.csv; they are not part of this repository.
+# TRUTH_DIR (default: data/truth in the folder that $LLMSIM_SHARED names, else in ../shared beside the
+# source tree) has closedloop_aic_silicon.csv and models.csv, which are not part of this repository:
+# docs/accuracy.md, "The measurements".
 # --rows: write every row's measured and simulated TTFT and TPOT there.
 #
 # Servers with fewer than 6 runs to fit are left out; a run whose KV cache does not fit the memory is never
@@ -14,7 +15,7 @@ set -euo pipefail
 export LC_ALL=C
 source=$(cd "$(dirname "$0")/.." && pwd)
 program=$source/build/release/llmsim
-truth=$source/../shared/data/truth
+truth=${LLMSIM_SHARED:-$source/../shared}/data/truth
 rows=/dev/null
 while [ $# -gt 0 ]; do
     case $1 in

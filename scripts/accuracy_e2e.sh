@@ -5,14 +5,14 @@
 # usage: accuracy_e2e.sh [--program PATH] [--plot DIR] [TRUTH_DIR]
 #
 # --plot: draw the distributions there, as accuracy_e2e_*.png.
-# TRUTH_DIR (default: ../shared/data/truth beside the source tree) has e2e_vllm_*.csv and
-# step_composed_llmservingsim.csv, from github.com/casys-kaist/LLMServingSim (MIT), bench/examples and
-# profiler/perf; they are not part of this repository.
+# TRUTH_DIR (default: data/truth in the folder that $LLMSIM_SHARED names, else in ../shared beside the
+# source tree) has e2e_vllm_*.csv and step_composed_llmservingsim.csv, which are not part of this
+# repository: docs/accuracy.md, "The measurements".
 set -euo pipefail
 export LC_ALL=C
 source=$(cd "$(dirname "$0")/.." && pwd)
 program=$source/build/release/llmsim
-truth=$source/../shared/data/truth
+truth=${LLMSIM_SHARED:-$source/../shared}/data/truth
 plot=
 while [ $# -gt 0 ]; do
     case $1 in

@@ -1,4 +1,4 @@
-# batch_profile.awk: the static batches of shared/data/truth/batch_argonne.csv, as profile CSV
+# batch_profile.awk: the static batches of batch_argonne.csv (docs/accuracy.md), as profile CSV
 # (docs/fit.md), or as a list of what to predict.
 #   awk -v want=fit -f batch_profile.awk models.csv batch_argonne.csv     profile of the fit rows
 #   awk -v want=test -f batch_profile.awk models.csv batch_argonne.csv    GPU,MODEL,LENGTH,BATCH,SECONDS,BLOCKS

@@ -1,4 +1,4 @@
-# closed_loop_rows.awk: the closed-loop benchmarks of shared/data/truth/closedloop_aic_silicon.csv, a line a
+# closed_loop_rows.awk: the closed-loop benchmarks of closedloop_aic_silicon.csv (docs/accuracy.md), a line a
 # row: MODEL,SERVER,ISL,OSL,USERS,TTFT_S,TPOT_S,BLOCKS,fit|test
 #   sort -t, -k1,6 -k7,7n -k8,8n -k9,9n closedloop_aic_silicon.csv | awk -f closed_loop_rows.awk models.csv -
 # SERVER names GPU, engine, version and tensor parallel size. BLOCKS of 16 tokens are what 90 % of the

@@ -5,16 +5,16 @@
 #
 # usage: experiments.sh [--program PATH] [--output DIR] [TRUTH_DIR]
 #
-# TRUTH_DIR (default: ../shared/data/truth beside the source tree) has step_splitwise_llama2-70b.csv,
-# Splitwise's measurements of Llama-2-70b on A100 and H100 servers (github.com/Mutinifni/splitwise-sim,
-# data/perf_model.csv), and ../seed/unloaded_llama-2-13b_rtx-a6000.csv. They are not part of this
-# repository; without them nothing is drawn.
+# TRUTH_DIR (default: data/truth in the folder that $LLMSIM_SHARED names, else in ../shared beside the
+# source tree) has step_splitwise_llama2-70b.csv, Splitwise's measurements of Llama-2-70b on A100 and H100
+# servers, and ../seed/unloaded_llama-2-13b_rtx-a6000.csv. They are not part of this repository
+# (docs/accuracy.md, "The measurements"); without them nothing is drawn.
 set -euo pipefail
 export LC_ALL=C
 source=$(cd "$(dirname "$0")/.." && pwd)
 program=$source/build/release/llmsim
 output=$source/docs/images
-truth=$source/../shared/data/truth
+truth=${LLMSIM_SHARED:-$source/../shared}/data/truth
 while [ $# -gt 0 ]; do
     case $1 in
     --program) program=$(realpath "$2") && shift ;;

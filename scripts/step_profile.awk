@@ -1,4 +1,4 @@
-# step_profile.awk: the measured steps of shared/data/truth, as profile CSV (docs/fit.md).
+# step_profile.awk: the measured steps of step_*.csv (docs/accuracy.md), as profile CSV (docs/fit.md).
 #   awk -f step_profile.awk step_composed_*.csv step_splitwise_*.csv
 # Which file it is, is told by the columns of its header.
 BEGIN {

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Replay the same traces with several builds of llmsim, and with both engines of the first: the result
-# files have to be the same bytes.
+# files have to be the same bytes. Traces: the one that ships, and Azure's in traces/ of $LLMSIM_SHARED
+# (else of ../shared beside the source tree), where it is there.
 # usage: identity.sh PROGRAM PROGRAM...
 set -euo pipefail
 source=$(cd "$(dirname "$0")/.." && pwd)

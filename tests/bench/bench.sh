@@ -10,6 +10,9 @@
 #   --rounds N     every measurement is taken N times and the least counts  (default: 7, quick: 3)
 #   --core N       the core that everything but the pipes runs on  (default: the last)
 #
+# The trace is Azure's of 2023, in traces/ of $LLMSIM_SHARED (else of ../shared beside the source tree),
+# or, where that is absent, traces/azure_conv_like.csv.
+#
 # The machine should have nothing else to do. Files go to a scratch directory in $TMPDIR (or /tmp),
 # up to 7 GB, with --quick 1 GB. A round runs the measurements and their yardsticks in turn, so
 # that a slow minute of the machine hits both.
@@ -105,7 +108,7 @@ json_number() { # FILE OBJECT KEY: the first KEY behind OBJECT
 
 # --- The inputs ---------------------------------------------------------------------------------
 
-trace=$source/../shared/traces/AzureLLMInferenceTrace_conv.csv
+trace=${LLMSIM_SHARED:-$source/../shared}/traces/AzureLLMInferenceTrace_conv.csv
 trace_name='the Azure conversation trace of 2023'
 if ! [ -e "$trace" ]; then
     trace=$source/traces/azure_conv_like.csv

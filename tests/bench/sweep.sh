@@ -6,8 +6,9 @@
 #
 #   --program PATH llmsim  (default: build/release/llmsim)
 #   --rounds N     each is measured N times, in turn, and the least counts  (default: 3)
-#   TRACE          default: Azure's conversation trace of ../shared/traces, or, where that is absent,
-#                  traces/azure_conv_like.csv, which has as many requests
+#   TRACE          default: Azure's conversation trace, in traces/ of $LLMSIM_SHARED (else of ../shared
+#                  beside the source tree), or, where that is absent, traces/azure_conv_like.csv, which
+#                  has as many requests
 #
 # Prints seconds, points/s and their ratio, and compares the summary of the
 # sweep's largest simulation with that of the same replay alone. The machine should have nothing else
@@ -15,7 +16,7 @@
 set -euo pipefail
 source=$(cd "$(dirname "$0")/../.." && pwd)
 program=$source/build/release/llmsim rounds=3
-trace=$source/../shared/traces/AzureLLMInferenceTrace_conv.csv
+trace=${LLMSIM_SHARED:-$source/../shared}/traces/AzureLLMInferenceTrace_conv.csv
 [ -e "$trace" ] || trace=$source/traces/azure_conv_like.csv
 while [ $# -gt 0 ]; do
     case $1 in
