@@ -27,7 +27,9 @@ struct replay_plot {
     struct plot_files *files;
     struct llmsim_json summary;
     bool has_tokens;
-    uint64_t n_completed;
+    int64_t
+        until_ns; /* where the run was stopped, which is where unfinished requests end; 0: not */
+    uint64_t n_drawn, n_completed;
     struct time_axis axis;
     struct latency ttft, gap, e2e; /* gap: ITL, or TPOT without tokens.csv */
     struct load load;
@@ -59,23 +61,49 @@ read_table(struct replay_plot *p, const char *name, const char *const *names, si
     return status;
 }
 
+/* Requests that take part in the run's load: those that completed, and those that its end cut off.
+ */
+static bool is_unfinished(const struct replay_plot *p, const struct result_table *table,
+                          const size_t *columns)
+{
+    return p->until_ns > 0 && result_table_is(table, columns[OUTCOME], "unfinished");
+}
+
 /* First look at requests.csv: how long the run is. */
 static enum llmsim_status widen_axis(struct replay_plot *p, const struct result_table *table,
                                      const size_t *columns, struct llmsim_error *err)
 {
-    int64_t arrival_ns, e2e_ns;
-    if (!result_table_is(table, columns[OUTCOME], "completed"))
+    int64_t arrival_ns, e2e_ns = 0;
+    bool is_cut = is_unfinished(p, table, columns);
+    if (!is_cut && !result_table_is(table, columns[OUTCOME], "completed"))
         return LLMSIM_OK;
     enum llmsim_status status = result_table_ns(table, columns[ARRIVAL], &arrival_ns, err);
-    if (status == LLMSIM_OK)
+    if (status == LLMSIM_OK && !is_cut)
         status = result_table_ns(table, columns[E2E], &e2e_ns, err);
     if (status != LLMSIM_OK)
         return status;
-    if (p->n_completed++ == 0 || arrival_ns < p->axis.low_ns)
+    int64_t end_ns = is_cut ? p->until_ns : arrival_ns + e2e_ns;
+    if (p->n_drawn++ == 0 || arrival_ns < p->axis.low_ns)
         p->axis.low_ns = arrival_ns;
-    if (arrival_ns + e2e_ns > p->axis.high_ns)
-        p->axis.high_ns = arrival_ns + e2e_ns;
+    if (end_ns > p->axis.high_ns)
+        p->axis.high_ns = end_ns;
+    p->n_completed += !is_cut;
     return LLMSIM_OK;
+}
+
+/* It waits, or runs, to the end of the run. */
+static enum llmsim_status add_unfinished(struct replay_plot *p, const struct result_table *table,
+                                         const size_t *columns, struct llmsim_error *err)
+{
+    int64_t arrival_ns, queue_ns = 0;
+    bool has_begun = !result_table_is_empty(table, columns[QUEUE]);
+    enum llmsim_status status = result_table_ns(table, columns[ARRIVAL], &arrival_ns, err);
+    if (status == LLMSIM_OK && has_begun)
+        status = result_table_ns(table, columns[QUEUE], &queue_ns, err);
+    if (status == LLMSIM_OK)
+        load_add_request(&p->load, &p->axis, arrival_ns,
+                         has_begun ? arrival_ns + queue_ns : p->until_ns, p->until_ns);
+    return status;
 }
 
 /* One of the requests that are asked for? NULL: no. */
@@ -95,6 +123,8 @@ static enum llmsim_status add_request(struct replay_plot *p, const struct result
     int64_t ns[N_REQUEST_COLUMNS] = {0};
     static const int times[] = {ARRIVAL, QUEUE, TTFT, TPOT, E2E};
     enum llmsim_status status = LLMSIM_OK;
+    if (is_unfinished(p, table, columns))
+        return add_unfinished(p, table, columns, err);
     if (!result_table_is(table, columns[OUTCOME], "completed"))
         return LLMSIM_OK;
     for (size_t i = 0; i < sizeof times / sizeof *times && status == LLMSIM_OK; i++) {
@@ -177,6 +207,7 @@ static enum llmsim_status read_all(struct replay_plot *p, struct llmsim_error *e
 {
     bool found;
     struct result_table tokens;
+    p->until_ns = (int64_t)(run_title_number(p->summary.root, "settings", "until", 0) * 1e9 + 0.5);
     enum llmsim_status status =
         read_table(p, "requests.csv", request_columns, N_REQUEST_COLUMNS, &found, widen_axis, err);
     if (status == LLMSIM_OK)
