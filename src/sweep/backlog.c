@@ -8,13 +8,21 @@
  * The bound: at a load of exactly 1 with Poisson arrivals L is a random walk reflected at 0, of
  * about one unit of variance an arrival, so by chance alone it moves by sqrt(m), which is a slope
  * of 1/sqrt(m). Three of these, and at least MIN_GROWTH, because over a long trace a running set
- * that grows with the hour of the day is no overload. */
+ * that grows with the hour of the day is no overload.
+ *
+ * A trace whose rush is in its first half leaves a backlog that only falls in the second, however
+ * long it is. So a run is as well saturated if it goes on for long after the last arrival: for more
+ * than a tenth of the time in which requests came, and what the longest request takes under load.
+ */
 #include "backlog.h"
 
 #include <math.h>
 
 #define MIN_GROWTH 0.01
 #define N_DEVIATIONS 3
+#define LATE_SHARE 0.1
+/* How much longer a request may take than alone. */
+#define SLOWDOWN 4
 
 __extension__ typedef __int128 wide;
 
@@ -71,6 +79,9 @@ static enum llmsim_status backlog_request(void *self, const struct llmsim_result
     (void)err;
     if (result->outcome == LLMSIM_OUTCOME_UNFINISHED)
         return LLMSIM_OK;
+    s->last_end_ns = result->end_ns;
+    if (result->unloaded_ns > s->longest_alone_ns)
+        s->longest_alone_ns = result->unloaded_ns;
     while (s->next < s->end && arrival_ns(s, s->next) < result->end_ns)
         look_at_next(s);
     s->n_ended++;
@@ -94,6 +105,16 @@ const struct llmsim_sink_ops llmsim_backlog_sink_ops = {
     .end = backlog_end,
 };
 
+static bool ends_late(const struct backlog_sink *s)
+{
+    if (s->end != s->memory->n || s->end == s->begin) /* a window ends it, or a closed loop */
+        return false;
+    int64_t last_ns = arrival_ns(s, s->end - 1);
+    double span = (double)(last_ns - arrival_ns(s, s->begin));
+    return (double)(s->last_end_ns - last_ns) >
+           LATE_SHARE * span + SLOWDOWN * (double)s->longest_alone_ns;
+}
+
 /* Slope: (m Σ k L - Σ k Σ L) / (m Σ k² - (Σ k)²), with Σ k = m(m - 1)/2 and the denominator
  * m²(m² - 1)/12. */
 struct llmsim_backlog llmsim_backlog_result(const struct backlog_sink *sink)
@@ -105,6 +126,7 @@ struct llmsim_backlog llmsim_backlog_result(const struct backlog_sink *sink)
     wide numerator = 2 * sink->weighted_sum - (m - 1) * sink->sum; /* times m/2 */
     backlog.growth = 6 * (double)numerator / ((double)m * (double)(m * m - 1));
     double bound = N_DEVIATIONS / sqrt((double)m);
-    backlog.is_saturated = backlog.growth > (bound > MIN_GROWTH ? bound : MIN_GROWTH);
+    backlog.is_saturated =
+        backlog.growth > (bound > MIN_GROWTH ? bound : MIN_GROWTH) || ends_late(sink);
     return backlog;
 }

@@ -15,6 +15,7 @@ struct backlog_sink {
     /* Of the arrivals of the second half, numbered from 0: how many were in the system before each,
      * and that times its number. */
     __extension__ __int128 sum, weighted_sum;
+    int64_t last_end_ns, longest_alone_ns; /* the latter: of any request, without others */
 };
 extern const struct llmsim_sink_ops llmsim_backlog_sink_ops;
 
