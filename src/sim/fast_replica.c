@@ -1053,9 +1053,8 @@ void llmsim_replica_fini(struct replica *r)
  * that nobody ever takes are no more than addresses: 65,535 places on each of many replicas. */
 static struct slot *align_slots(void *memory)
 {
-    return memory == NULL
-               ? NULL
-               : (struct slot *)(((uintptr_t)memory + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
+    size_t to_next_line = (CACHE_LINE - (uintptr_t)memory % CACHE_LINE) % CACHE_LINE;
+    return memory == NULL ? NULL : (void *)((char *)memory + to_next_line);
 }
 
 enum llmsim_status llmsim_replica_init(struct replica *r, struct run *run, uint32_t index,
