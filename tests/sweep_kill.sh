@@ -39,7 +39,7 @@ for ((i = 0; i < kills; i++)); do
         cmp "$scratch/whole/sweep.csv" "$scratch/killed/sweep.csv"
         n_ended=$((n_ended + 1)) before=0
         rm -r "$scratch/killed"
-    elif [ $((i % 4)) = 3 ]; then # as a crash of the machine would leave the end of the file
+    elif [ -e "$scratch/killed/journal" ] && [ $((i % 4)) = 3 ]; then # as a crash of the machine would leave the end of the file
         printf '7 0 0123' >>"$scratch/killed/journal"
     fi
 done
