@@ -258,7 +258,7 @@ static inline void case_make(struct random_case *c, uint64_t seed)
         c->config.from_ns = (int64_t)(case_random(&state, 2) * case_random(&state, span_ns) / 2);
         c->config.until_ns = c->config.from_ns + 1 + (int64_t)case_random(&state, 2 * span_ns);
     }
-    if (case_random(&state, 4) == 0)
+    if (case_random(&state, 6) == 0)
         c->config.max_concurrency = 1 + (uint32_t)case_random(&state, 16);
 }
 
