@@ -82,6 +82,47 @@ cp trace.csv "odd/$name"
 plot odd
 grep -q 'it&apos;s\|it&#39;s\|it.s' odd/plots/latency_cdf.svg || fail "the title of latency_cdf.svg is lost"
 
+# Names with every byte but those that no name has, each beside a command: the commands do not run.
+mkdir names
+cd names
+n_names=0
+for first in 1 17 33 49 65 81 97 113 129 145 161 177 193 209 225 241; do
+    text=''
+    for ((byte = first; byte < first + 16 && byte < 256; byte++)); do
+        printf -v escaped '\\x%02x' $byte
+        [ $byte = 47 ] || text+="$escaped\`>m\`$escaped"
+    done
+    text+="\";system(\">m\");\"';system('>m')"
+    # The name of a file that was measured, and of the picture.
+    printf -v name '%b.csv' "$text"
+    printf 'arrival_s,prompt_tokens,output_tokens,ttft_s,e2e_s\n0,100,3,0.05,0.2\n1,100,3,,\n' >"$name"
+    "$llmsim" validate "$name" "${run[@]}" --plot "|>m;$name.svg" >table || fail "validate of $name"
+    grep -q '<svg' "|>m;$name.svg" || fail "validate has drawn no $name.svg"
+    # The name of a model in a profile, which takes no control characters.
+    printf -v model '%b' "$text"
+    model=${model//[[:cntrl:]]/}
+    model=${model//\"/\"\"}
+    export model
+    awk -v OFS=, 'BEGIN {
+        print "model,gpu,tp,phase,batch_size,new_tokens,context_tokens,sum_sq_tokens,latency_s,repeat,source"
+        for (n = 100; n <= 900; n += 100)
+            for (b = 1; b <= 2; b++)
+                print "\"" ENVIRON["model"] "\"", "a6000", 1, "prefill", b, n * b, 0, n * n * b,
+                    0.005 + 0.0001 * b + 0.00005 * n * b, 0, "made"
+        for (b = 1; b <= 16; b *= 2)
+            for (k = 1000; k <= 4000; k += 1000)
+                print "\"" ENVIRON["model"] "\"", "a6000", 1, "decode", b, b, b * k, 0,
+                    0.005 + 0.00015 * b + 0.0000001 * b * k, 0, "made"
+    }' >profile.csv
+    "$llmsim" fit profile.csv --output fit.json --plot "<>m;$name.png" >table || fail "fit of $model"
+    check_png "<>m;$name.png" 900x500
+    [ ! -e m ] || fail "a command in a name with bytes from $first was run"
+    rm fit.json
+    n_names=$((n_names + 1))
+done
+[ $n_names = 16 ] || fail "only $n_names names were tried"
+cd ..
+
 # A new replay takes the pictures of the one before away, but nothing that people have put there.
 cp replay/plots/latency_cdf.gp replay/plots/mine.gp
 "$llmsim" replay "$source/traces/azure_conv_like.csv" "${run[@]}" --limit 10 --output replay >table

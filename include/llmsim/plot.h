@@ -83,7 +83,9 @@ LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status llmsim_picture_open(struct llmsi
                                                                     const char *path,
                                                                     unsigned width, unsigned height,
                                                                     struct llmsim_error *err);
-/* `text` in a script, as a string in double quotes. */
+/* `text` in a script, as a string in single quotes, in which gnuplot takes nothing for a command.
+ * Write no text of others into a script in any other way. Control characters and what is no UTF-8
+ * become blanks. */
 LLMSIM_API void llmsim_picture_string(FILE *script, const char *text);
 /* Draw it and give it its name. LLMSIM_IO if gnuplot is not there or failed. */
 LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status llmsim_picture_close(struct llmsim_picture *picture,

@@ -18,7 +18,7 @@ do for [i = 1 : 6] {
     share = i <= 3 ? "p50" : "p99"
     x1 = 0.06 + 0.24 * ((i - 1) % 3)
     eval place(x1, x1 + 0.18, i <= 3 ? 0.54 : 0.09, i <= 3 ? 0.88 : 0.43)
-    eval panel_title(upper(metric)." ".share." (s)")
+    panel_title = upper(metric)." ".share." (s)"; eval set_panel_title
     if (i > 3 || is_text) { set xlabel axis } else { unset xlabel }
     column_of_y = 2 + i
     if (value(metric."_n") > 0) {

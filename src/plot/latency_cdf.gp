@@ -21,8 +21,8 @@ do for [i = 1 : 3] {
     if (!is_text) { set ylabel i == 2 ? "share of gaps between tokens" : "share of requests" }
     dash = metric eq "itl" && itl_is_points ? 2 : 1
     if (value(metric."_n") > 0) {
-        eval panel_title(sprintf("%s: p50 %.3g s, p90 %.3g s, p99 %.3g s", upper(metric), \
-            value(metric."_p50"), value(metric."_p90"), value(metric."_p99")))
+        panel_title = sprintf("%s: p50 %.3g s, p90 %.3g s, p99 %.3g s", upper(metric), \
+            value(metric."_p50"), value(metric."_p90"), value(metric."_p99")); eval set_panel_title
         low = low_of(metric)
         high = high_of(metric)
         eval set_x
@@ -35,7 +35,7 @@ do for [i = 1 : 3] {
                      pointtype 7 pointsize 0.9 linecolor rgb vermilion
         }
     } else {
-        eval panel_title(upper(metric).": no request has one")
+        panel_title = upper(metric).": no request has one"; eval set_panel_title
         eval no_panel
     }
     eval end_panel

@@ -16,7 +16,7 @@ do for [i = 1 : 3] {
     set xtics autofreq
     if (i == 3) { set xlabel "time (".time_unit.")" } else { unset xlabel }
     if (!is_text) { set ylabel upper(metric)." (s)" offset 1, 0 }
-    if (is_text) { eval panel_title(upper(metric)." (s) over time: median (*) and p99 (#) of ".span_text) }
+    if (is_text) { panel_title = upper(metric)." (s) over time: median (*) and p99 (#) of ".span_text; eval set_panel_title }
     if (value(metric."_n") > 0) {
         low = low_of(metric)
         high = high_of(metric)
@@ -39,7 +39,7 @@ do for [i = 1 : 3] {
             set key off
         }
     } else {
-        eval panel_title(upper(metric).": no request has one")
+        panel_title = upper(metric).": no request has one"; eval set_panel_title
         eval no_panel
     }
     eval end_panel

@@ -15,7 +15,7 @@ eval begin_panels
 
 eval place(0.07, 0.78, 0.54, 0.91)
 if (!is_text) { set ylabel has_batches ? "requests in a step" : "requests" offset 1, 0 }
-if (is_text) { eval panel_title("batch size: mean (*), greatest (#)") }
+if (is_text) { panel_title = "batch size: mean (*), greatest (#)"; eval set_panel_title }
 set key at screen 0.79, 0.91 left top Left reverse samplen 2
 top_column = has_batches ? 5 : 3
 eval top
@@ -29,7 +29,7 @@ if (has_batches) {
     }
 } else {
     if (is_text) {
-        eval panel_title("running requests (no batch size: ".(has_steps ? "no step decodes)" : "replay with --steps)"))
+        panel_title = "running requests (no batch size: ".(has_steps ? "no step decodes)" : "replay with --steps)"); eval set_panel_title
         plot "load.csv" skip 1 using 1:3 with points pointtype "*" notitle
     } else {
         set label 3 has_steps ? "no batch size:\nno step decodes" \
@@ -45,7 +45,7 @@ eval top
 eval place(0.07, 0.78, 0.09, 0.46)
 set xlabel "time (".time_unit.")"
 if (!is_text) { set ylabel "requests that wait" }
-if (is_text) { eval panel_title("requests that wait: queue length") }
+if (is_text) { panel_title = "requests that wait: queue length"; eval set_panel_title }
 set key at screen 0.79, 0.46 left top Left reverse samplen 2
 plot "load.csv" skip 1 using 1:2 with lines linestyle 2 title is_text ? "" : "queue, mean of ".load_span_text
 eval end_panels

@@ -13,7 +13,7 @@ eval begin_panels
 do for [i = 1 : 3] {
     metric = word("ttft itl e2e", i)
     eval place(0.06 + 0.28 * (i - 1), 0.275 + 0.28 * (i - 1), 0.13, 0.82)
-    eval panel_title(upper(metric)." p99 (s)".(is_text ? ": front (#), other points (*), saturated (o)" : ""))
+    panel_title = upper(metric)." p99 (s)".(is_text ? ": front (#), other points (*), saturated (o)" : ""); eval set_panel_title
     set xlabel "output tokens/s"
     set xtics autofreq
     unset logscale x

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "gnuplot_text.h"
 #include "start_gnuplot.h"
 
 static const struct {
@@ -18,17 +19,16 @@ static const struct {
 
 void llmsim_picture_string(FILE *script, const char *text)
 {
-    (void)fputc('"', script);
-    for (; *text != '\0'; text++) {
-        if (*text == '"' || *text == '\\')
-            (void)fputc('\\', script);
-        (void)fputc((unsigned char)*text < ' ' ? ' ' : *text, script);
-    }
-    (void)fputc('"', script);
+    size_t n;
+    (void)fputc('\'', script);
+    for (const char *bytes; bytes = gnuplot_text_next(&text, GNUPLOT_TEXT, &n), n > 0;)
+        (void)fwrite(bytes, 1, n, script);
+    (void)fputc('\'', script);
 }
 
-/* Start gnuplot with its standard input from picture->script. Returns 0 or an errno. */
-static int start(struct llmsim_picture *picture)
+/* Start gnuplot with its standard input from picture->script. The picture goes to its standard
+ * output: "set output" would run a name that begins with |. Returns 0 or an errno. */
+static int start(struct llmsim_picture *picture, int picture_fd)
 {
     char program[] = "gnuplot", no_init_files[] = "-d";
     char *const argv[] = {program, no_init_files, NULL};
@@ -36,7 +36,8 @@ static int start(struct llmsim_picture *picture)
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0)
         return errno;
-    int error = gnuplot_start(&(struct gnuplot_start){NULL, argv, ends[0], -1}, &picture->pid);
+    int error =
+        gnuplot_start(&(struct gnuplot_start){NULL, argv, ends[0], picture_fd, -1}, &picture->pid);
     (void)close(ends[0]);
     if (error != 0) {
         (void)close(ends[1]);
@@ -84,19 +85,18 @@ enum llmsim_status llmsim_picture_open(struct llmsim_picture *picture, const cha
     if (made == NULL)
         return llmsim_fail_at(err, LLMSIM_IO, path, 0, 0, "cannot open for writing: %s",
                               strerror(errno));
+    int error = start(picture, fileno(made));
     (void)fclose(made);
-    int error = start(picture);
     if (error != 0) {
         (void)unlink(picture->temporary_path);
         return llmsim_fail_at(err, LLMSIM_IO, path, 0, 0, "cannot be drawn: %s",
                               error == ENOENT ? "gnuplot is not installed" : strerror(error));
     }
     (void)fprintf(picture->script,
-                  "set terminal %s size %g,%g noenhanced font \"sans,11\"\nset output ",
+                  "set encoding utf8\nset terminal %s size %g,%g noenhanced font \"sans,11\"\n",
                   terminals[i].terminal, width / (double)terminals[i].pixels_per_unit,
                   height / (double)terminals[i].pixels_per_unit);
-    llmsim_picture_string(picture->script, picture->temporary_path);
-    (void)fputs("\nset grid linetype 1 linecolor rgb \"#DDDDDD\" linewidth 0.7\n"
+    (void)fputs("set grid linetype 1 linecolor rgb \"#DDDDDD\" linewidth 0.7\n"
                 "set border 3 linecolor rgb \"#444444\"\nset tics nomirror\n",
                 picture->script);
     return LLMSIM_OK;

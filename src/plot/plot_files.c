@@ -9,7 +9,6 @@
 #include "plot_scripts.h"
 #include "run_gnuplot.h"
 #include "start_gnuplot.h"
-#include "utf8.h"
 
 #define LINE_ROOM 2048
 
@@ -75,17 +74,13 @@ void plot_put(struct llmsim_output *out, const char *format, ...)
     llmsim_output_advance(out, p + (length < LINE_ROOM ? length : LINE_ROOM - 1));
 }
 
-void plot_put_text(struct llmsim_output *out, const char *name, const char *text)
+void plot_put_text(struct llmsim_output *out, const char *name, const char *text,
+                   enum gnuplot_text_kind kind)
 {
+    size_t n;
     plot_put(out, "%s = '", name);
-    while (*text != '\0') {
-        size_t n = llmsim_utf8_length(text);
-        if (*text == '\'')
-            plot_put(out, "''");
-        else if ((unsigned char)*text >= 0x20 && n > 0)
-            llmsim_output_bytes(out, text, n);
-        text += n > 0 ? n : 1;
-    }
+    for (const char *bytes; bytes = gnuplot_text_next(&text, kind, &n), n > 0;)
+        llmsim_output_bytes(out, bytes, n);
     plot_put(out, "'\n");
 }
 

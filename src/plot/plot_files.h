@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+#include "gnuplot_text.h"
 #include "llmsim/plot.h"
 #include "output.h"
 
@@ -37,8 +38,9 @@ LLMSIM_MUST_CHECK enum llmsim_status
 plot_files_end(struct llmsim_output *out, enum llmsim_status status, struct llmsim_error *err);
 /* printf, of at most 2,000 bytes. */
 void plot_put(struct llmsim_output *out, const char *format, ...) LLMSIM_PRINTF(2, 3);
-/* NAME = 'text' of a script; what has no place in such a text is left out. */
-void plot_put_text(struct llmsim_output *out, const char *name, const char *text);
+/* NAME = 'text' of a script (gnuplot_text.h). */
+void plot_put_text(struct llmsim_output *out, const char *name, const char *text,
+                   enum gnuplot_text_kind kind);
 
 /* Write the script of a picture, to be run at the end: NAME.gp as it lies in the source tree. */
 LLMSIM_MUST_CHECK enum llmsim_status

@@ -207,7 +207,8 @@ static enum llmsim_status read_all(struct replay_plot *p, struct llmsim_error *e
 {
     bool found;
     struct result_table tokens;
-    p->until_ns = (int64_t)(run_title_number(p->summary.root, "settings", "until", 0) * 1e9 + 0.5);
+    double until_ns = run_title_number(p->summary.root, "settings", "until", 0) * 1e9 + 0.5;
+    p->until_ns = until_ns > 0 && until_ns < (double)INT64_MAX ? (int64_t)until_ns : 0;
     enum llmsim_status status =
         read_table(p, "requests.csv", request_columns, N_REQUEST_COLUMNS, &found, widen_axis, err);
     if (status == LLMSIM_OK)
@@ -264,6 +265,22 @@ static enum llmsim_status write_itl_points(struct replay_plot *p, struct llmsim_
     return plot_files_end(&out, LLMSIM_OK, err);
 }
 
+/* The range of their gaps, but for those of no time. */
+static void put_chosen_range(const struct chosen_tokens *chosen, struct llmsim_output *out)
+{
+    int64_t low_ns = INT64_MAX, high_ns = 0;
+    for (size_t i = 0; i < chosen->n_requests; i++)
+        for (size_t k = 0; k < chosen->requests[i].n_tokens; k++) {
+            int64_t gap_ns = chosen->requests[i].tokens[k].gap_ns;
+            if (gap_ns > 0 && gap_ns < low_ns)
+                low_ns = gap_ns;
+            if (gap_ns > high_ns)
+                high_ns = gap_ns;
+        }
+    plot_put(out, "chosen_low = %.6g\nchosen_high = %.6g\n",
+             (double)(low_ns < high_ns ? low_ns : high_ns) / 1e9, (double)high_ns / 1e9);
+}
+
 /* What the script of the chosen requests needs. */
 static void put_chosen(const struct chosen_tokens *chosen, struct llmsim_output *out)
 {
@@ -271,12 +288,13 @@ static void put_chosen(const struct chosen_tokens *chosen, struct llmsim_output 
     if (chosen->n_requests == 0)
         return;
     plot_put(out, "n_chosen = %zu\narray chosen[n_chosen]\n", chosen->n_requests);
+    put_chosen_range(chosen, out);
     for (size_t i = 0; i < chosen->n_requests; i++) {
         const struct chosen_request *r = &chosen->requests[i];
         (void)snprintf(name, sizeof name, "chosen[%zu]", i + 1);
         (void)snprintf(title, sizeof title, "%.64s: %u prompt, %u output tokens", r->id,
                        r->prompt_tokens, r->output_tokens);
-        plot_put_text(out, name, title);
+        plot_put_text(out, name, title, GNUPLOT_TEXT);
     }
 }
 
@@ -287,7 +305,7 @@ static void put_span(struct llmsim_output *out, const char *name, const struct t
     char text[64];
     struct time_axis span = time_axis_make(0, (axis->high_ns - axis->low_ns) / n);
     (void)snprintf(text, sizeof text, "%.3g %s", time_axis_value(&span, span.high_ns), span.unit);
-    plot_put_text(out, name, text);
+    plot_put_text(out, name, text, GNUPLOT_TEXT);
 }
 
 /* run.gp: what all scripts of this run load. */

@@ -38,7 +38,7 @@ static void put_subtitle(const struct sweep_points *p, const char *trace, struct
     for (size_t i = 0; i < p->n_axes && used < sizeof text; i++)
         used += (size_t)snprintf(text + used, sizeof text - used, "%s %.60s (%zu)",
                                  i > 0 ? "," : "", p->axes[i].name, p->axes[i].values.n);
-    plot_put_text(out, "subtitle", text);
+    plot_put_text(out, "subtitle", text, GNUPLOT_TEXT);
 }
 
 static const char *text_or(const cJSON *root, const char *object, const char *name,
@@ -61,7 +61,7 @@ static enum llmsim_status write_run(const struct sweep_points *p, const cJSON *m
     (void)snprintf(heading, sizeof heading, "%.127s on %.127s",
                    text_or(manifest, "settings", "model", "several models"),
                    text_or(manifest, "settings", "gpu", "several GPUs"));
-    plot_put_text(&out, "heading", manifest != NULL ? heading : "sweep");
+    plot_put_text(&out, "heading", manifest != NULL ? heading : "sweep", GNUPLOT_TEXT);
     put_subtitle(p, text_or(manifest, "trace", "name", "sweep.csv"), &out);
     for (size_t m = 0; m < SWEEP_N_METRICS; m++)
         put_range(p, m, &out);

@@ -1,5 +1,6 @@
 #include "run_title.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -16,7 +17,7 @@ static const cJSON *member(const cJSON *root, const char *object, const char *na
 double run_title_number(const cJSON *root, const char *object, const char *name, double otherwise)
 {
     const cJSON *item = member(root, object, name);
-    return cJSON_IsNumber(item) ? item->valuedouble : otherwise;
+    return cJSON_IsNumber(item) && isfinite(item->valuedouble) ? item->valuedouble : otherwise;
 }
 
 static const char *text_of(const cJSON *root, const char *object, const char *name)
@@ -52,7 +53,7 @@ void run_title_put(struct llmsim_output *out, const cJSON *summary)
             run_title_number(summary, "settings", "decode_replicas", 0));
     else if (replicas > 1)
         add(title, ", %g replicas", replicas);
-    plot_put_text(out, "heading", title);
+    plot_put_text(out, "heading", title, GNUPLOT_TEXT);
     title[0] = '\0';
     add(title, "%s", text_of(summary, "trace", "name"));
     if (rate_scale < 1 || rate_scale > 1)
@@ -66,5 +67,5 @@ void run_title_put(struct llmsim_output *out, const cJSON *summary)
             run_title_number(summary, "settings", "block_size", 0));
     else
         add(title, "without limit");
-    plot_put_text(out, "subtitle", title);
+    plot_put_text(out, "subtitle", title, GNUPLOT_TEXT);
 }

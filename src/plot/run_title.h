@@ -8,7 +8,7 @@
 /* heading = 'MODEL on GPU' and subtitle = 'settings' for a script, from a summary.json. */
 void run_title_put(struct llmsim_output *out, const cJSON *summary);
 
-/* root.object.name as a number, or `otherwise`. `name` NULL: root.object. */
+/* root.object.name as a finite number, or `otherwise`. `name` NULL: root.object. */
 double run_title_number(const cJSON *root, const char *object, const char *name, double otherwise);
 
 #endif

@@ -36,7 +36,9 @@ static int add_actions(posix_spawn_file_actions_t *actions, const struct gnuplot
         error = posix_spawn_file_actions_adddup2(actions, start->stdin_fd, STDIN_FILENO);
     else if (error == 0)
         error = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    if (error == 0)
+    if (error == 0 && start->stdout_fd >= 0)
+        error = posix_spawn_file_actions_adddup2(actions, start->stdout_fd, STDOUT_FILENO);
+    else if (error == 0)
         error = posix_spawn_file_actions_addopen(actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
     if (error == 0 && start->stderr_fd >= 0)
         error = posix_spawn_file_actions_adddup2(actions, start->stderr_fd, STDERR_FILENO);

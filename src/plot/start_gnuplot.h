@@ -9,6 +9,7 @@ struct gnuplot_start {
     const char *dir;   /* where it runs; NULL: here */
     char *const *argv; /* with the program's name, NULL behind the last */
     int stdin_fd;      /* -1: nothing to read */
+    int stdout_fd;     /* -1: nowhere */
     int stderr_fd;     /* -1: our own */
 };
 

@@ -4,7 +4,6 @@ if (!exists("format")) { format = "png" }
 if (!exists("columns")) { columns = 100 }
 if (!exists("rows")) { rows = 30 }
 is_text = format eq "txt"
-if (system("locale charmap 2>/dev/null") eq "UTF-8") { set encoding utf8 } # as llmsim runs it
 if (format eq "png") { set terminal pngcairo size width,height noenhanced font "sans,11" }
 if (format eq "svg") { set terminal svg size width,height noenhanced font "sans,12" background "white" }
 if (is_text) { set terminal dumb noenhanced size columns,rows mono }
@@ -44,8 +43,9 @@ end_panels = 'if (!is_text) { unset multiplot }; unset output'
 # A panel from x1 to x2, y1 to y2: shares of the picture.
 place(x1, x2, y1, y2) = is_text ? "" : sprintf("set lmargin at screen %g; set rmargin at screen %g; \
     set bmargin at screen %g; set tmargin at screen %g", x1, x2, y1, y2)
-panel_title(text) = is_text ? sprintf("set title \"%s\n%s\"", heading, text) \
-    : sprintf("set title \"%s\" offset 0, -0.5", text)
+# Its title is panel_title. A text is never put together into a command, only used as a variable.
+set_panel_title = 'if (is_text) { set title heading."\n".panel_title } \
+    else { set title panel_title offset 0, -0.5 }'
 
 # Values over more than a factor of 5 get a logarithmic axis, labelled at 1, 2, 5, 10, …, or, over
 # many decades, at the powers of ten. set_x and set_y look at low and high.

@@ -13,7 +13,8 @@
 struct axis_plot {
     const struct sweep_points *points;
     size_t axis;
-    double *x; /* of each value: a number, or its place */
+    const char *column; /* the setting's name, as far as a file's name can have it */
+    double *x;          /* of each value: a number, or its place */
     bool is_numeric;
     size_t *order; /* of the points: by the other settings, then by x; or by x */
     size_t n_lines;
@@ -97,7 +98,7 @@ static double value_of(const struct sweep_point *point, size_t i)
 static void put_header(struct llmsim_output *out, const struct axis_plot *a, size_t line)
 {
     plot_put(out, "%s%s,point_type,ttft_p50_s,itl_p50_s,e2e_p50_s,ttft_p99_s,itl_p99_s,e2e_p99_s\n",
-             line > 0 ? "\n\n" : "", a->points->axes[a->axis].name);
+             line > 0 ? "\n\n" : "", a->column);
 }
 
 /* A block for each combination of the other settings. */
@@ -202,7 +203,8 @@ static void put_line_titles(const struct axis_plot *a, struct llmsim_output *out
             continue;
         (void)snprintf(name, sizeof name, "lines[%zu]", ++line);
         put_line_style(a, i, line, &dash, out);
-        plot_put_text(out, name, join_others(a, a->order[i], false, title, sizeof title));
+        plot_put_text(out, name, join_others(a, a->order[i], false, title, sizeof title),
+                      GNUPLOT_TEXT);
     }
 }
 
@@ -221,10 +223,11 @@ static void put_tics(const struct axis_plot *a, struct llmsim_output *out)
         plot_put(out, "set xtics autofreq\n");
         return;
     }
-    /* A label is a text of the sweep: through a variable, so that no quote in it matters. */
     plot_put(out, "set xtics ()\n");
     for (size_t i = 0; i < values->n && i < 50; i++) {
-        plot_put_text(out, "label", values->items[i]);
+        char label[32];
+        (void)snprintf(label, sizeof label, "%s", values->items[i]);
+        plot_put_text(out, "label", label, GNUPLOT_TIC_LABEL);
         plot_put(out, "set xtics add (label %.9g)\n", a->x[i]);
     }
 }
@@ -244,10 +247,10 @@ static enum llmsim_status write_script(const struct axis_plot *a, const char *na
              "# directory. llmsim replaces this file: keep a changed one under another name.\n",
              file, file);
     plot_put(&out, "name = '%s'\n", name);
-    plot_put_text(&out, "axis", a->points->axes[a->axis].name);
+    plot_put_text(&out, "axis", a->points->axes[a->axis].name, GNUPLOT_TEXT);
     put_tics(a, &out);
     char others[256];
-    plot_put_text(&out, "others", join_others(a, 0, true, others, sizeof others));
+    plot_put_text(&out, "others", join_others(a, 0, true, others, sizeof others), GNUPLOT_TEXT);
     size_t n_lines = a->n_lines <= MAX_LINES ? a->n_lines : 3;
     plot_put(&out,
              "n_lines = %zu\narray lines[n_lines]\narray line_colours[n_lines]\n"
@@ -303,6 +306,7 @@ enum llmsim_status sweep_axis_write(const struct sweep_points *points, size_t ax
             *c = '_';
     struct axis_plot a = {.points = points,
                           .axis = axis,
+                          .column = name + strlen("axis_"),
                           .x = malloc(setting->values.n * sizeof *a.x),
                           .order = malloc(points->n_points * sizeof *a.order)};
     enum llmsim_status status = LLMSIM_OK;

@@ -14,7 +14,7 @@ if (!is_text) { set ylabel "tokens so far" offset 1, 0 }
 unset xlabel
 set key at screen 0.71, 0.91 left top Left reverse samplen 2
 if (is_text) {
-    eval panel_title("tokens over seconds since the arrival")
+    panel_title = "tokens over seconds since the arrival"; eval set_panel_title
     set key default
     set key bottom right
     plot for [i = 1 : n_chosen] "chosen_tokens.csv" index i - 1 skip 1 using 2:1 with points \
@@ -28,10 +28,11 @@ eval end_panel
 eval place(0.07, 0.70, 0.09, 0.36)
 set xlabel "time since the arrival (s)"
 set key off
-set yrange [* : *]
-set logscale y
+low = low_of("chosen")
+high = high_of("chosen")
+eval set_y
 if (is_text) {
-    eval panel_title("gap since the token before (s)")
+    panel_title = "gap since the token before (s)"; eval set_panel_title
     plot for [i = 1 : n_chosen] "chosen_tokens.csv" index i - 1 skip 1 using 2:3 with points \
         pointtype mark(i)
 } else {
