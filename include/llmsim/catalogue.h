@@ -36,7 +36,10 @@ struct llmsim_model {
     unsigned num_heads;
     double model_size_GB; /* weights, 10^9 bytes */
     double kvc_size_KB;   /* KV cache of one token, all layers, 1024 bytes */
-    unsigned hidden_size; /* width of the layers' output; 0: the catalogue does not give it */
+    /* Of what follows, 0 says that the catalogue does not give it. */
+    unsigned hidden_size;   /* width of the layers' output */
+    unsigned max_positions; /* prompt and output tokens of one request, at most */
+    unsigned num_experts;   /* of a layer; 0 also of a model that is no mixture of experts */
 };
 
 struct llmsim_catalogue;
@@ -117,7 +120,6 @@ struct llmsim_model_shape {
     unsigned head_dim;
     unsigned intermediate_size; /* of the MLP: of gate and up each, where it is gated */
     unsigned vocab_size;
-    unsigned num_experts; /* 0: no mixture of experts */
     bool has_gated_mlp;
     bool ties_embeddings;         /* the LM head has the embedding's weights */
     unsigned bytes_per_parameter; /* of the dtype; also of an element of the KV cache */

@@ -8,6 +8,12 @@ struct values {
     const char *data_dir;
 };
 
+static void print_known(const char *label, unsigned number)
+{
+    if (number > 0)
+        (void)printf("%-19s%u\n", label, number);
+}
+
 static void print_shape(const struct llmsim_model_shape *s)
 {
     (void)printf("model              %s\n", s->model.name);
@@ -16,6 +22,8 @@ static void print_shape(const struct llmsim_model_shape *s)
     (void)printf("heads              %u, %u for keys and values, %u wide\n", s->model.num_heads,
                  s->num_kv_heads, s->head_dim);
     (void)printf("hidden size        %u\n", s->model.hidden_size);
+    print_known("max positions", s->model.max_positions);
+    print_known("experts", s->model.num_experts);
     (void)printf("parameters         %llu\n", (unsigned long long)s->parameters_total);
     (void)printf("active parameters  %llu\n", (unsigned long long)s->parameters_active);
     (void)printf("model_size_GB      %.15g\n", s->model.model_size_GB);

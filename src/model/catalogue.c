@@ -95,6 +95,16 @@ static const struct llmsim_json_key model_keys[] = {
      .optional = true,
      .max = 1e6,
      .offset = offsetof(struct llmsim_model, hidden_size)},
+    {.name = "max_position_embeddings",
+     .kind = LLMSIM_JSON_COUNT,
+     .optional = true,
+     .max = 1e9,
+     .offset = offsetof(struct llmsim_model, max_positions)},
+    {.name = "num_experts",
+     .kind = LLMSIM_JSON_COUNT,
+     .optional = true,
+     .max = 1e4,
+     .offset = offsetof(struct llmsim_model, num_experts)},
     LLMSIM_JSON_KEY_END,
 };
 
@@ -805,6 +815,8 @@ enum llmsim_status llmsim_catalogue_put_model(const char *data_dir,
         {"model_size_GB", model->model_size_GB},
         {"kvc_size_KB", model->kvc_size_KB},
         {"hidden_size", model->hidden_size},
+        {"max_position_embeddings", model->max_positions},
+        {"num_experts", model->num_experts},
     };
     struct llmsim_json json;
     enum llmsim_status status = load_to_change(data_dir, "model.json", &json, err);

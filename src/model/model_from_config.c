@@ -21,6 +21,7 @@
 #define MAX_LAYERS (1 << 10)
 #define MAX_HEADS (1 << 10)
 #define MAX_EXPERTS (1 << 10)
+#define MAX_POSITIONS (1 << 26)
 
 /* What the counts depend on. Zero or false where an architecture has no such thing. */
 struct config {
@@ -198,11 +199,13 @@ static struct count count_bloom(const struct config *c)
         COUNT("num_hidden_layers", n_layers, MAX_LAYERS),                                          \
         COUNT("num_attention_heads", n_heads, MAX_HEADS),                                          \
         FLAG("tie_word_embeddings", ties_embeddings)
+#define POSITIONS_KEY OPTIONAL_COUNT("max_position_embeddings", n_positions, MAX_POSITIONS)
 #define MLP_KEY COUNT("intermediate_size", intermediate_size, MAX_WIDTH)
 
 static const struct llmsim_json_key llama_keys[] = {
     COMMON_KEYS,
     MLP_KEY,
+    POSITIONS_KEY,
     OPTIONAL_COUNT("num_key_value_heads", n_kv_heads, MAX_HEADS),
     OPTIONAL_COUNT("head_dim", head_dim, MAX_WIDTH),
     FLAG("attention_bias", has_attention_bias),
@@ -213,6 +216,7 @@ static const struct llmsim_json_key llama_keys[] = {
 static const struct llmsim_json_key mistral_keys[] = {
     COMMON_KEYS,
     MLP_KEY,
+    POSITIONS_KEY,
     COUNT("num_key_value_heads", n_kv_heads, MAX_HEADS),
     OPTIONAL_COUNT("head_dim", head_dim, MAX_WIDTH),
     LLMSIM_JSON_KEY_END,
@@ -221,6 +225,7 @@ static const struct llmsim_json_key mistral_keys[] = {
 static const struct llmsim_json_key mixtral_keys[] = {
     COMMON_KEYS,
     MLP_KEY,
+    POSITIONS_KEY,
     COUNT("num_key_value_heads", n_kv_heads, MAX_HEADS),
     OPTIONAL_COUNT("head_dim", head_dim, MAX_WIDTH),
     COUNT("num_local_experts", n_experts, MAX_EXPERTS),
@@ -231,6 +236,7 @@ static const struct llmsim_json_key mixtral_keys[] = {
 static const struct llmsim_json_key qwen3_keys[] = {
     COMMON_KEYS,
     MLP_KEY,
+    POSITIONS_KEY,
     COUNT("num_key_value_heads", n_kv_heads, MAX_HEADS),
     COUNT("head_dim", head_dim, MAX_WIDTH),
     FLAG("attention_bias", has_attention_bias),
@@ -240,6 +246,7 @@ static const struct llmsim_json_key qwen3_keys[] = {
 static const struct llmsim_json_key qwen3_moe_keys[] = {
     COMMON_KEYS,
     MLP_KEY,
+    POSITIONS_KEY,
     COUNT("num_key_value_heads", n_kv_heads, MAX_HEADS),
     COUNT("head_dim", head_dim, MAX_WIDTH),
     FLAG("attention_bias", has_attention_bias),
@@ -258,6 +265,7 @@ static const struct llmsim_json_key qwen3_moe_keys[] = {
 static const struct llmsim_json_key qwen1_keys[] = {
     COMMON_KEYS,
     MLP_KEY,
+    POSITIONS_KEY,
     COUNT("kv_channels", head_dim, MAX_WIDTH),
     FLAG("no_bias", has_no_bias),
     LLMSIM_JSON_KEY_END,
@@ -266,7 +274,7 @@ static const struct llmsim_json_key qwen1_keys[] = {
 static const struct llmsim_json_key opt_keys[] = {
     COMMON_KEYS,
     COUNT("ffn_dim", intermediate_size, MAX_WIDTH),
-    COUNT("max_position_embeddings", n_positions, MAX_VOCABULARY),
+    COUNT("max_position_embeddings", n_positions, MAX_POSITIONS),
     OPTIONAL_COUNT("word_embed_proj_dim", embedding_size, MAX_WIDTH),
     FLAG("do_layer_norm_before", has_norm_before),
     FLAG("_remove_final_layer_norm", lacks_final_norm),
@@ -607,13 +615,14 @@ static enum llmsim_status read_shape(const struct llmsim_json *json,
     shape->head_dim = c.head_dim;
     shape->intermediate_size = count.mlp_size;
     shape->vocab_size = c.vocab_size;
-    shape->num_experts = c.n_experts;
     shape->has_gated_mlp = count.has_gated_mlp;
     shape->ties_embeddings = c.ties_embeddings;
     (void)snprintf(shape->architecture, sizeof shape->architecture, "%s", architecture->name);
     shape->model.num_hidden_layers = c.n_layers;
     shape->model.num_heads = c.n_heads;
     shape->model.hidden_size = c.hidden_size;
+    shape->model.max_positions = c.n_positions;
+    shape->model.num_experts = c.n_experts;
     shape->model.kvc_size_KB = (double)kv_bytes / 1024;
     status = read_weight_bytes(json, source->safetensors_path,
                                count.total * shape->bytes_per_parameter, &weight_bytes, err);

@@ -72,10 +72,10 @@ enum llmsim_status llmsim_network_init(struct llmsim_network *network,
         .ties_embeddings = shape->ties_embeddings,
     };
     memcpy(network->name, shape->model.name, sizeof network->name);
-    if (shape->num_experts > 0)
+    if (shape->model.num_experts > 0)
         return llmsim_fail(err, LLMSIM_CATALOGUE,
                            "%s is a mixture of %u experts; the profilers run dense models only",
-                           network->name, shape->num_experts);
+                           network->name, shape->model.num_experts);
     /* Loads of 16 bytes. */
     if (network->hidden_size % 8 != 0 || network->intermediate_size % 8 != 0)
         return llmsim_fail(err, LLMSIM_CATALOGUE,

@@ -199,6 +199,8 @@ static void add_entries(struct llmsim_json_document *json, const struct llmsim_r
     llmsim_json_add_number(json, model, "model_size_GB", d->model->model_size_GB);
     llmsim_json_add_number(json, model, "kvc_size_KB", d->model->kvc_size_KB);
     add_known(json, model, "hidden_size", d->model->hidden_size);
+    add_known(json, model, "max_position_embeddings", d->model->max_positions);
+    add_known(json, model, "num_experts", d->model->num_experts);
 }
 
 static void add_cost(struct llmsim_json_document *json, const struct llmsim_summary *s,

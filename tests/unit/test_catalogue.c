@@ -511,11 +511,14 @@ static const struct llmsim_model new_model = {
     .model_size_GB = 1.234567891,
     .kvc_size_KB = 0.5,
     .hidden_size = 64,
+    .max_positions = 131072,
+    .num_experts = 8,
 };
 #define NEW_ENTRY(name)                                                                            \
     name ": {\n        \"num_hidden_layers\": 3,\n        \"num_heads\": 4,\n"                     \
          "        \"model_size_GB\": 1.234567891,\n        \"kvc_size_KB\": 0.5,\n"                \
-         "        \"hidden_size\": 64\n    }"
+         "        \"hidden_size\": 64,\n        \"max_position_embeddings\": 131072,\n"            \
+         "        \"num_experts\": 8\n    }"
 
 static void expect_model_json(const char *expected)
 {
@@ -569,13 +572,17 @@ Test(catalogue, what_is_written_reads_back)
     cr_expect_eq(read.model_size_GB, 1.234567891);
     cr_expect_eq(read.kvc_size_KB, 0.5);
     cr_expect_eq(read.hidden_size, 64);
+    cr_expect_eq(read.max_positions, 131072);
+    cr_expect_eq(read.num_experts, 8);
     llmsim_catalogue_close(c);
-    /* A width that is not known is no key. */
+    /* What is not known is no key. */
     struct llmsim_model narrow = new_model;
-    narrow.hidden_size = 0;
+    narrow.hidden_size = narrow.max_positions = narrow.num_experts = 0;
     cr_assert_eq(llmsim_catalogue_put_model(".", &narrow, &err), LLMSIM_OK);
     char *text = read_text(".", "model.json", NULL);
     cr_expect_null(strstr(text, "hidden_size"));
+    cr_expect_null(strstr(text, "max_position_embeddings"));
+    cr_expect_null(strstr(text, "num_experts"));
     free(text);
 }
 

@@ -87,23 +87,23 @@ static const struct {
     {"mistralai/Mixtral-8x22B-Instruct-v0.1", NULL, 140630071296, 39161468928},
     {"Qwen/Qwen-7B", NULL, 7721324544, 7721324544},
     {"Qwen/Qwen2-7B", NULL, 7615616512, 7615616512},
-    {"Qwen/Qwen2-7B-Instruct", "Qwen/Qwen2-7B", 7615616512, 7615616512},
+    {"Qwen/Qwen2-7B-Instruct", NULL, 7615616512, 7615616512},
     {"Qwen/Qwen2-72B", NULL, 72706203648, 72706203648},
-    {"Qwen/Qwen2-72B-Instruct", "Qwen/Qwen2-72B", 72706203648, 72706203648},
+    {"Qwen/Qwen2-72B-Instruct", NULL, 72706203648, 72706203648},
     {"Qwen/Qwen2.5-0.5B", NULL, 494032768, 494032768},
     {"Qwen/Qwen2.5-0.5B-Instruct", "Qwen/Qwen2.5-0.5B", 494032768, 494032768},
     {"Qwen/Qwen2.5-1.5B", NULL, 1543714304, 1543714304},
-    {"Qwen/Qwen2.5-1.5B-Instruct", "Qwen/Qwen2.5-1.5B", 1543714304, 1543714304},
+    {"Qwen/Qwen2.5-1.5B-Instruct", NULL, 1543714304, 1543714304},
     {"Qwen/Qwen2.5-3B", NULL, 3085938688, 3085938688},
     {"Qwen/Qwen2.5-3B-Instruct", "Qwen/Qwen2.5-3B", 3085938688, 3085938688},
     {"Qwen/Qwen2.5-7B", NULL, 7615616512, 7615616512},
-    {"Qwen/Qwen2.5-7B-Instruct", "Qwen/Qwen2.5-7B", 7615616512, 7615616512},
+    {"Qwen/Qwen2.5-7B-Instruct", NULL, 7615616512, 7615616512},
     {"Qwen/Qwen2.5-14B", NULL, 14770033664, 14770033664},
-    {"Qwen/Qwen2.5-14B-Instruct", "Qwen/Qwen2.5-14B", 14770033664, 14770033664},
+    {"Qwen/Qwen2.5-14B-Instruct", NULL, 14770033664, 14770033664},
     {"Qwen/Qwen2.5-32B", NULL, 32763876352, 32763876352},
-    {"Qwen/Qwen2.5-32B-Instruct", "Qwen/Qwen2.5-32B", 32763876352, 32763876352},
+    {"Qwen/Qwen2.5-32B-Instruct", NULL, 32763876352, 32763876352},
     {"Qwen/Qwen2.5-72B", NULL, 72706203648, 72706203648},
-    {"Qwen/Qwen2.5-72B-Instruct", "Qwen/Qwen2.5-72B", 72706203648, 72706203648},
+    {"Qwen/Qwen2.5-72B-Instruct", NULL, 72706203648, 72706203648},
     {"Qwen/Qwen3-0.6B", NULL, 596049920, 596049920},
     {"Qwen/Qwen3-1.7B", NULL, 1720574976, 1720574976},
     {"Qwen/Qwen3-4B", NULL, 4022468096, 4022468096},
@@ -159,6 +159,8 @@ Test(model_from_config, the_catalogue_follows_from_the_configs)
         cr_expect_eq(entry.kvc_size_KB, counted.kvc_size_KB, "%s", entry.name);
         cr_expect_eq(entry.hidden_size, counted.hidden_size, "%s", entry.name);
         cr_expect_gt(entry.hidden_size, 0, "%s", entry.name);
+        cr_expect_eq(entry.max_positions, counted.max_positions, "%s", entry.name);
+        cr_expect_eq(entry.num_experts, counted.num_experts, "%s", entry.name);
     }
     llmsim_catalogue_close(c);
 
@@ -168,6 +170,38 @@ Test(model_from_config, the_catalogue_follows_from_the_configs)
         n_entries++;
     cr_expect_eq(n_entries, N_SHIPPED);
     free(text);
+}
+
+/* As the models' cards say. BLOOM's position biases (ALiBi) end nowhere. */
+Test(model_from_config, positions_and_experts_of_public_models)
+{
+    static const struct {
+        const char *name;
+        unsigned max_positions, num_experts;
+    } cases[] = {
+        {"facebook/opt-30b", 2048, 0},
+        {"bigscience/bloom", 0, 0},
+        {"meta-llama/Llama-2-13b-hf", 4096, 0},
+        {"codellama/CodeLlama-34b-hf", 16384, 0},
+        {"meta-llama/Meta-Llama-3-8B", 8192, 0},
+        {"meta-llama/Llama-3.1-405B-Instruct", 131072, 0},
+        {"mistralai/Mistral-7B-Instruct-v0.3", 32768, 0},
+        {"mistralai/Mixtral-8x7B-v0.1", 32768, 8},
+        {"mistralai/Mixtral-8x22B-Instruct-v0.1", 65536, 8},
+        {"Qwen/Qwen2.5-7B", 131072, 0},
+        {"Qwen/Qwen2.5-7B-Instruct", 32768, 0},
+        {"Qwen/Qwen3-30B-A3B", 40960, 128},
+    };
+    struct llmsim_catalogue *c = NULL;
+    cr_assert_eq(llmsim_catalogue_open(LLMSIM_TEST_SOURCE_DIR "/data", &c, &err), LLMSIM_OK);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct llmsim_model entry;
+        cr_assert_eq(llmsim_catalogue_model(c, cases[i].name, &entry, &err), LLMSIM_OK, "%s",
+                     err.message);
+        cr_expect_eq(entry.max_positions, cases[i].max_positions, "%s", entry.name);
+        cr_expect_eq(entry.num_experts, cases[i].num_experts, "%s", entry.name);
+    }
+    llmsim_catalogue_close(c);
 }
 
 /* ---- small shapes, worked out by hand ---- */

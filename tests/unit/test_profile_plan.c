@@ -37,7 +37,7 @@ Test(profile_plan, the_shape_has_what_a_forward_pass_needs)
     cr_expect_eq(llama.model.hidden_size, 4096);
     cr_expect_eq(llama.intermediate_size, 14336);
     cr_expect_eq(llama.vocab_size, 128256);
-    cr_expect_eq(llama.num_experts, 0);
+    cr_expect_eq(llama.model.num_experts, 0);
     cr_expect(llama.has_gated_mlp);
     cr_expect_not(llama.ties_embeddings);
     struct llmsim_model_shape bloom = shape_of("bigscience/bloom-7b1");
@@ -46,7 +46,7 @@ Test(profile_plan, the_shape_has_what_a_forward_pass_needs)
     cr_expect(bloom.ties_embeddings);
     cr_expect_eq(shape_of("facebook/opt-13b").intermediate_size, 20480);
     cr_expect_eq(shape_of("Qwen/Qwen-7B").intermediate_size, 11008);
-    cr_expect_eq(shape_of("mistralai/Mixtral-8x7B-v0.1").num_experts, 8);
+    cr_expect_eq(shape_of("mistralai/Mixtral-8x7B-v0.1").model.num_experts, 8);
 }
 
 Test(profile_plan, a_shape_without_kernels_is_refused)
