@@ -20,7 +20,7 @@ extern "C" {
 
 struct llmsim_gpu {
     char name[LLMSIM_MAX_NAME + 1]; /* CUDA device name */
-    double memory_cap_GB;           /* 10^9 bytes */
+    double memory_cap_GB;           /* that programs can have, as the driver says; 10^9 bytes */
     double memory_bw_GBps;          /* 10^9 bytes/s, from the datasheet */
     double memory_bw_util_percent;  /* effective bandwidth / memory_bw × 100 */
     /* Of what follows, 0 says that the catalogue does not give it. */

@@ -136,7 +136,7 @@ Test(catalogue, shipped_numbers)
     struct llmsim_gpu gpu;
     struct llmsim_model model;
     cr_assert_eq(llmsim_catalogue_gpu(c, "a6000", &gpu, &err), LLMSIM_OK);
-    cr_expect_eq(gpu.memory_cap_GB, 48);
+    cr_expect_eq(gpu.memory_cap_GB, 51.05);
     cr_expect_eq(gpu.memory_bw_GBps, 768);
     cr_expect_eq(gpu.memory_bw_util_percent, 60);
     cr_assert_eq(llmsim_catalogue_model(c, "llama-2-13b-hf", &model, &err), LLMSIM_OK);
