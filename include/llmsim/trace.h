@@ -27,7 +27,8 @@ extern "C" {
 /* Of a request's class: bytes of its name, as a CSV field; different ones in a trace. */
 #define LLMSIM_MAX_CLASS_NAME 63
 #define LLMSIM_MAX_CLASSES 1000u
-#define LLMSIM_MAX_ROW_BYTES (1u << 16)
+/* A prompt of a million tokens with an id for each 16 of them takes less than 2 MB. */
+#define LLMSIM_MAX_ROW_BYTES (1u << 24)
 #define LLMSIM_NO_ID 0u
 #define LLMSIM_NO_PREFIX 0u
 /* Prompt tokens of a block that has a hash id, in Mooncake's traces. */
@@ -115,7 +116,7 @@ struct llmsim_trace_options {
     enum llmsim_status (*on_reject)(void *ctx, const struct llmsim_trace_reject *reject,
                                     struct llmsim_error *err);
     void *on_reject_ctx;
-    bool with_prefixes;         /* keep the hash ids; else they are only checked */
+    bool with_prefixes;         /* read the hash ids; else they may be anything */
     uint32_t hash_block_tokens; /* of a block with a hash id; 0: LLMSIM_HASH_BLOCK_TOKENS */
     bool only_libcsv;           /* never the short path for plain lines: for tests */
 };

@@ -55,6 +55,7 @@ struct cli_option {
      * flag that is on: without that, it would change nothing. A command that has no such option
      * uses it as it is. */
     const char *goes_with;
+    bool may_be_idle; /* it says how a file is: given without that it is no mistake */
     bool one_value;  /* a sweep, which reads its trace and catalogues once, cannot vary it */
     bool has_commas; /* a comma is part of its value, not between values of a sweep */
 };
@@ -219,6 +220,7 @@ struct cli_trace_options {
          .initial = "512",                                                                         \
          .help = "prompt tokens that a hash id of the trace stands for",                           \
          .goes_with = "enable-prefix-caching",                                                     \
+         .may_be_idle = true,                                                                      \
          .one_value = true,                                                                        \
          .offset = offsetof(type, member.hash_block_tokens)},                                      \
     {                                                                                              \

@@ -255,7 +255,7 @@ static enum llmsim_status check_effect(const struct cli_option *rows, const bool
                                        const void *values, struct llmsim_error *err)
 {
     for (size_t i = 0; rows[i].name != NULL; i++)
-        if (seen[i] && cli_is_in_vain(rows, i, values))
+        if (seen[i] && !rows[i].may_be_idle && cli_is_in_vain(rows, i, values))
             return cli_fail_in_vain(&rows[i], err);
     return LLMSIM_OK;
 }

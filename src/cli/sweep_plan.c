@@ -224,7 +224,7 @@ static enum llmsim_status check_used(const struct sweep_plan *plan, struct llmsi
     size_t n_open = 0;
     for (size_t i = 0; i < llmsim_grid_n_settings(plan->grid); i++) {
         const struct cli_option *row = find_row(plan, llmsim_grid_name(plan->grid, i));
-        if (row != NULL && row->goes_with != NULL) {
+        if (row != NULL && row->goes_with != NULL && !row->may_be_idle) {
             is_open[row - rows] = true;
             n_open++;
         }
@@ -304,12 +304,27 @@ static enum llmsim_status set_common(const struct sweep_plan *plan,
     return status;
 }
 
+/* Does a point ask for the trace's hash ids? */
+static bool wants_prefixes(const struct sweep_plan *plan)
+{
+    for (size_t i = 0; i < llmsim_grid_n_settings(plan->grid); i++) {
+        if (strcmp(llmsim_grid_name(plan->grid, i), "enable-prefix-caching") != 0)
+            continue;
+        for (uint64_t p = 0; p < llmsim_grid_n_points(plan->grid); p++) {
+            const char *value = llmsim_grid_value(plan->grid, p, i);
+            if (value != NULL && strcmp(value, "false") != 0)
+                return true;
+        }
+    }
+    return false;
+}
+
 static enum llmsim_status open_trace(struct sweep_plan *plan,
                                      const struct cli_trace_options *common,
                                      struct llmsim_error *err)
 {
     struct llmsim_trace_options options = cli_reader_options(common);
-    options.with_prefixes = true; /* a point may ask for them */
+    options.with_prefixes = wants_prefixes(plan);
     return llmsim_trace_open(plan->trace_path, &options, &plan->trace, err);
 }
 

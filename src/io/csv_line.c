@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The buffer's first size. */
+#define USUAL_BYTES 4000
+
 /* CSV_STRICT: a quote may not stand in the middle of a field; CSV_STRICT_FINI: a quoted field has
  * to end. */
 static bool start_parser(struct csv_parser *parser)
@@ -11,13 +14,28 @@ static bool start_parser(struct csv_parser *parser)
     return csv_init(parser, CSV_STRICT | CSV_STRICT_FINI) == 0;
 }
 
-bool llmsim_csv_line_init(struct llmsim_csv_line *line, size_t max_bytes)
+/* Room for the fields of n bytes: a NUL after each takes the place of its comma; the last has
+ * none. What was there is lost. */
+static bool make_room(struct llmsim_csv_line *line, size_t n)
+{
+    if (n < line->capacity)
+        return true;
+    size_t capacity = 2 * line->capacity > n ? 2 * line->capacity : n + 1;
+    char *text = calloc(1, capacity + LLMSIM_CSV_SLACK);
+    if (text == NULL)
+        return false;
+    free(line->text);
+    line->text = text;
+    line->capacity = capacity;
+    return true;
+}
+
+bool llmsim_csv_line_init(struct llmsim_csv_line *line)
 {
     line->n_fields = 0;
-    line->used = 0;
-    /* A NUL after each field takes the place of its comma; the last has none. */
-    line->text = calloc(1, max_bytes + 1 + LLMSIM_CSV_SLACK);
-    return line->text != NULL && start_parser(&line->parser);
+    line->used = line->capacity = 0;
+    line->text = NULL;
+    return make_room(line, USUAL_BYTES) && start_parser(&line->parser);
 }
 
 void llmsim_csv_line_fini(struct llmsim_csv_line *line)
@@ -64,6 +82,8 @@ const char *llmsim_csv_line_parse(struct llmsim_csv_line *line, const char *byte
     const char *fault = find_control(bytes, n, column);
     if (fault != NULL)
         return fault;
+    if (!make_room(line, n))
+        return "out of memory";
 
     size_t done = csv_parse(&line->parser, bytes, n, add_field, NULL, line);
     bool ended = done == n && csv_fini(&line->parser, add_field, NULL, line) == 0;

@@ -26,13 +26,14 @@ struct llmsim_csv_line {
     struct csv_parser parser;
     char *text; /* the fields' bytes */
     size_t used;
+    size_t capacity; /* of text, but for the slack; grows with the longest line */
 };
 
-/* For lines of at most max_bytes. false: out of memory. */
-bool llmsim_csv_line_init(struct llmsim_csv_line *line, size_t max_bytes);
+/* false: out of memory. */
+bool llmsim_csv_line_init(struct llmsim_csv_line *line);
 void llmsim_csv_line_fini(struct llmsim_csv_line *line);
 
-/* Split n bytes (n <= max_bytes, without the line end) into fields. Returns NULL, or what is wrong
+/* Split n bytes (without the line end) into fields. Returns NULL, or what is wrong
  * with the line, with the byte where it is in *column (from 1). */
 const char *llmsim_csv_line_parse(struct llmsim_csv_line *line, const char *bytes, size_t n,
                                   size_t *column);

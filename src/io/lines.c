@@ -5,12 +5,14 @@
 #include <string.h>
 
 #define BUFFER_BYTES ((size_t)256 << 10)
-_Static_assert(BUFFER_BYTES > LLMSIM_MAX_ROW_BYTES + 2, "a whole line and its end must fit");
+/* A whole line, its end, and a byte of what is too long. */
+#define MAX_BUFFER_BYTES ((size_t)LLMSIM_MAX_ROW_BYTES + 4)
 
 enum llmsim_status llmsim_lines_open(struct llmsim_lines *lines, const char *path,
                                      struct llmsim_error *err)
 {
     *lines = (struct llmsim_lines){.buffer = calloc(1, BUFFER_BYTES + LLMSIM_LINES_SLACK),
+                                   .capacity = BUFFER_BYTES,
                                    .digest = EVP_MD_CTX_new()};
     if (lines->buffer == NULL || lines->digest == NULL ||
         EVP_DigestInit_ex(lines->digest, EVP_sha256(), NULL) != 1) {
@@ -30,16 +32,34 @@ static void hash_taken(struct llmsim_lines *lines)
     lines->hashed = lines->begin;
 }
 
+static enum llmsim_status grow(struct llmsim_lines *lines, struct llmsim_error *err)
+{
+    size_t capacity =
+        2 * lines->capacity < MAX_BUFFER_BYTES ? 2 * lines->capacity : MAX_BUFFER_BYTES;
+    char *buffer = realloc(lines->buffer, capacity + LLMSIM_LINES_SLACK);
+    if (buffer == NULL)
+        return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
+    /* A scanner may look at them; what it sees there decides nothing. */
+    memset(buffer + lines->end, 0, capacity + LLMSIM_LINES_SLACK - lines->end);
+    lines->buffer = buffer;
+    lines->capacity = capacity;
+    return LLMSIM_OK;
+}
+
 /* Drop what is taken and read on. */
 static enum llmsim_status refill(struct llmsim_lines *lines, struct llmsim_error *err)
 {
-    size_t n;
+    size_t n = 0;
+    enum llmsim_status status = LLMSIM_OK;
     hash_taken(lines);
     memmove(lines->buffer, lines->buffer + lines->begin, lines->end - lines->begin);
     lines->end -= lines->begin;
     lines->begin = lines->hashed = 0;
-    enum llmsim_status status = llmsim_input_read(lines->input, lines->buffer + lines->end,
-                                                  BUFFER_BYTES - lines->end, &n, err);
+    if (lines->end == lines->capacity)
+        status = grow(lines, err);
+    if (status == LLMSIM_OK)
+        status = llmsim_input_read(lines->input, lines->buffer + lines->end,
+                                   lines->capacity - lines->end, &n, err);
     lines->input_ended = status == LLMSIM_OK && n == 0;
     lines->end += n;
     lines->buffer[lines->end] = '\0';

@@ -19,7 +19,8 @@
  * lines by moving begin and n_lines. */
 struct llmsim_lines {
     char *buffer;
-    size_t begin; /* what is not yet taken */
+    size_t capacity; /* grows with the longest line, up to LLMSIM_MAX_ROW_BYTES and its end */
+    size_t begin;    /* what is not yet taken */
     size_t end;
     uint64_t n_lines; /* taken so far: the number, from 1, of the line that was taken last */
     struct llmsim_input *input;

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#define CLASS_BITS 4u
+#define CLASS_BITS 5u
 _Static_assert(LLMSIM_PREFIX_CLASSES <= 1u << CLASS_BITS, "a handle has that many bits for it");
 _Static_assert(LLMSIM_PREFIX_MAX_BLOCKS >= LLMSIM_MAX_ROW_BYTES / 2, "a digit and a blank each");
 

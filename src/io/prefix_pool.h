@@ -9,7 +9,7 @@
 #include "slot_pool.h"
 
 /* Slots of 7, 15, … ids; the last holds as many as a row of a trace could have. */
-#define LLMSIM_PREFIX_CLASSES 14u
+#define LLMSIM_PREFIX_CLASSES 22u
 #define LLMSIM_PREFIX_MAX_BLOCKS ((8u << (LLMSIM_PREFIX_CLASSES - 1)) - 1)
 
 /* A handle is a slot and its class: 0 is none. All zero: an empty pool. */

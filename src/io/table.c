@@ -66,7 +66,7 @@ enum llmsim_status llmsim_table_open(struct llmsim_table *table, const char *pat
 {
     *table = (struct llmsim_table){.n_columns = 0};
     enum llmsim_status status = llmsim_lines_open(&table->lines, path, err);
-    if (status == LLMSIM_OK && !llmsim_csv_line_init(&table->csv, LLMSIM_MAX_ROW_BYTES))
+    if (status == LLMSIM_OK && !llmsim_csv_line_init(&table->csv))
         status = llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
     if (status == LLMSIM_OK)
         status = read_header(table, err);

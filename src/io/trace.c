@@ -35,15 +35,17 @@ struct llmsim_trace {
     struct llmsim_id_pool ids;
     struct llmsim_class_names *classes; /* NULL: the trace has none */
     struct llmsim_prefix_pool prefixes;
-    uint64_t *hash_ids;  /* those of the row under way; NULL: they are not kept */
+    uint64_t *hash_ids; /* those of the row under way */
+    size_t hash_ids_room;
     bool has_zero;       /* zero_ns is known */
     int64_t zero_ns;     /* what the file calls the trace's time 0 */
     int64_t last_ns;     /* arrival of the last good row, before scaling */
     size_t fault_offset; /* bytes into a field, of what is wrong with it */
-    char fault[80];      /* its text, where that has a number in it */
+    char fault[128];     /* its text, where that has a number in it */
     uint64_t rows;
     uint64_t failed;
     uint64_t rejected;
+    struct llmsim_error first_reject; /* if there is one */
     bool out_of_memory;
     bool ended;
     char sha256[65];
@@ -84,7 +86,21 @@ static const char *place_deadline(const struct row *row, int64_t scaled_ns, int6
                : "is more than 100 years after time 0; expected less";
 }
 
-/* How many hash ids the row has, and they into t->hash_ids. */
+/* Room in t->hash_ids for those of a text of so many bytes: a digit and a blank each. */
+static bool make_hash_ids_room(struct llmsim_trace *t, size_t n_bytes)
+{
+    size_t n = n_bytes / 2 + 1;
+    if (n <= t->hash_ids_room)
+        return true;
+    n = n > 2 * t->hash_ids_room ? n : 2 * t->hash_ids_room;
+    free(t->hash_ids);
+    t->hash_ids = malloc(n * sizeof *t->hash_ids);
+    t->hash_ids_room = t->hash_ids != NULL ? n : 0;
+    return t->hash_ids != NULL;
+}
+
+/* How many hash ids the row has, and they into t->hash_ids. Who has not asked for them gets none:
+ * then nothing is wrong with blocks of another size either. */
 static const char *read_hash_ids(struct llmsim_trace *t, const struct row *row, size_t *n)
 {
     *n = 0;
@@ -92,6 +108,11 @@ static const char *read_hash_ids(struct llmsim_trace *t, const struct row *row, 
         return NULL;
     bool is_json = t->header.format->is_json;
     t->header.has_prefixes = true;
+    if (!t->options.with_prefixes)
+        return NULL;
+    t->out_of_memory = !make_hash_ids_room(t, row->hash_ids_length);
+    if (t->out_of_memory)
+        return "do not fit in memory";
     const char *fault = llmsim_parse_hash_ids(row->hash_ids, row->hash_ids_length, is_json,
                                               t->hash_ids, n, &t->fault_offset);
     if (fault != NULL || (*n == 0 && !is_json)) /* an empty field is no ids */
@@ -100,7 +121,8 @@ static const char *read_hash_ids(struct llmsim_trace *t, const struct row *row, 
     if (*n == ((size_t)row->prompt_tokens + block_tokens - 1) / block_tokens)
         return NULL;
     (void)snprintf(t->fault, sizeof t->fault,
-                   "does not fit the prompt; expected one id for each %lu tokens begun",
+                   "does not fit the prompt; expected one id for each %lu tokens begun (or "
+                   "--hash-block-tokens)",
                    (unsigned long)block_tokens);
     return t->fault;
 }
@@ -153,7 +175,7 @@ static const char *place_row(struct llmsim_trace *t, const struct row *row,
         }
     }
     uint32_t prefix = LLMSIM_NO_PREFIX;
-    if (n_hash_ids > 0 && t->hash_ids != NULL) {
+    if (n_hash_ids > 0) {
         prefix = llmsim_prefix_pool_add(&t->prefixes, t->hash_ids, n_hash_ids);
         t->out_of_memory = prefix == LLMSIM_NO_PREFIX;
         if (t->out_of_memory)
@@ -319,7 +341,9 @@ static enum llmsim_status reject(struct llmsim_trace *t, const struct llmsim_lin
                                        .reason = reason,
                                        .row = line->text,
                                        .row_length = line->length};
-    t->rejected++;
+    if (t->rejected++ == 0)
+        (void)llmsim_fail_at(&t->first_reject, LLMSIM_TRACE, name_of(t), what.line, what.column,
+                             "%s", reason);
     return t->options.on_reject(t->options.on_reject_ctx, &what, err);
 }
 
@@ -403,10 +427,17 @@ static enum llmsim_status take_fields(struct llmsim_trace *t, const struct llmsi
     return reject_field(t, line, where, fault, err);
 }
 
-static void end_trace(struct llmsim_trace *t)
+/* To skip every row is no reading of a trace. */
+static enum llmsim_status end_trace(struct llmsim_trace *t, struct llmsim_error *err)
 {
+    const struct llmsim_error *first = &t->first_reject;
     t->ended = true;
     llmsim_lines_sha256(&t->lines, t->sha256);
+    if (t->rows > 0 || t->rejected == 0)
+        return LLMSIM_OK;
+    return llmsim_fail_at(err, LLMSIM_TRACE, name_of(t), first->line, first->column,
+                          "no row is good, and %llu are bad; the first: %s",
+                          (unsigned long long)t->rejected, first->message);
 }
 
 /* Split a line into t->csv.fields: *good if it makes a row. */
@@ -494,10 +525,8 @@ static enum llmsim_status read_line(struct llmsim_trace *t, struct llmsim_reques
     enum llmsim_status status = next_line(t, &line, &ended, err);
     if (status != LLMSIM_OK)
         return status;
-    if (ended) {
-        end_trace(t);
-        return LLMSIM_OK;
-    }
+    if (ended)
+        return end_trace(t, err);
     if (line.too_long)
         return reject(t, &line, LLMSIM_MAX_ROW_BYTES + 1, err,
                       "row is too long; expected at most %u bytes", LLMSIM_MAX_ROW_BYTES);
@@ -522,10 +551,8 @@ static enum llmsim_status read_trace(void *self, struct llmsim_request *requests
     *n = 0;
     while (status == LLMSIM_OK && *n < capacity && !t->ended) {
         size_t wanted = within_limit(t, capacity - *n);
-        if (wanted == 0) {
-            end_trace(t);
-            break;
-        }
+        if (wanted == 0)
+            return end_trace(t, err);
         size_t n_plain = t->options.only_libcsv || t->header.format->is_json
                              ? 0
                              : read_plain_rows(t, requests + *n, wanted);
@@ -572,7 +599,7 @@ static void release_prefix(void *self, uint32_t handle)
 
 struct llmsim_source llmsim_trace_source(struct llmsim_trace *trace)
 {
-    bool with_prefixes = trace->hash_ids != NULL;
+    bool with_prefixes = trace->options.with_prefixes;
     return (struct llmsim_source){
         .self = trace,
         .read = read_trace,
@@ -608,10 +635,7 @@ enum llmsim_status llmsim_trace_open(const char *path, const struct llmsim_trace
     if (status != LLMSIM_OK)
         return status;
     struct llmsim_trace *t = calloc(1, sizeof *t);
-    if (t != NULL && options->with_prefixes)
-        t->hash_ids = malloc(LLMSIM_MAX_ROW_BYTES / 2 * sizeof *t->hash_ids);
-    if (t == NULL || (options->with_prefixes && t->hash_ids == NULL) ||
-        !llmsim_csv_line_init(&t->csv, LLMSIM_MAX_ROW_BYTES)) {
+    if (t == NULL || !llmsim_csv_line_init(&t->csv)) {
         llmsim_trace_close(t);
         return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
     }

@@ -90,7 +90,7 @@ enum llmsim_status result_table_open(struct result_table *table, const char *dir
         return LLMSIM_OK;
     }
     enum llmsim_status status = llmsim_lines_open(&table->lines, table->path, err);
-    if (status == LLMSIM_OK && !llmsim_csv_line_init(&table->csv, LLMSIM_MAX_ROW_BYTES))
+    if (status == LLMSIM_OK && !llmsim_csv_line_init(&table->csv))
         status = llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
     if (status == LLMSIM_OK)
         status = read_header(table, err);

@@ -8,7 +8,7 @@ static struct llmsim_csv_line line;
 
 static void setup(void)
 {
-    cr_assert(llmsim_csv_line_init(&line, 100));
+    cr_assert(llmsim_csv_line_init(&line));
 }
 
 static void teardown(void)
@@ -58,7 +58,7 @@ Test(csv_line, fields_beyond_the_maximum_are_counted)
     struct llmsim_csv_line wide;
     char text[3 * LLMSIM_CSV_MAX_FIELDS];
     size_t column;
-    cr_assert(llmsim_csv_line_init(&wide, sizeof text));
+    cr_assert(llmsim_csv_line_init(&wide));
     memset(text, ',', sizeof text);
     cr_expect(llmsim_csv_line_parse(&wide, text, sizeof text, &column) == NULL);
     cr_expect(wide.n_fields == sizeof text + 1);

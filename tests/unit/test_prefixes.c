@@ -61,7 +61,6 @@ Test(prefix_pool, every_length)
     enum { N = sizeof lengths / sizeof *lengths };
     struct llmsim_prefix_pool pool = {0};
     uint32_t handles[N];
-    cr_expect(LLMSIM_PREFIX_MAX_BLOCKS == 65535);
     for (size_t i = 0; i < N; i++)
         handles[i] = add_marked(&pool, lengths[i], i);
     for (size_t i = 0; i < N; i++)
@@ -120,7 +119,7 @@ struct reading {
     size_t n;
     size_t n_blocks[16];
     uint32_t block_tokens;
-    uint64_t blocks[16][8];
+    uint64_t blocks[16][8192];
 };
 
 static void read_prefixes(const char *text, const struct llmsim_trace_options *options,
@@ -144,7 +143,7 @@ static void read_prefixes(const char *text, const struct llmsim_trace_options *o
         source.prefix(source.self, r->requests[i].prefix, &prefix);
         r->n_blocks[i] = prefix.n_blocks;
         r->block_tokens = prefix.block_tokens;
-        cr_assert(prefix.n_blocks <= 8);
+        cr_assert(prefix.n_blocks <= 8192);
         memcpy(r->blocks[i], prefix.blocks, prefix.n_blocks * sizeof *prefix.blocks);
         source.release_prefix(source.self, r->requests[i].prefix);
     }
@@ -223,7 +222,7 @@ Test(prefixes, of_json)
     expect_blocks(&r, 4, 2, 9, 10);
 }
 
-/* They are checked all the same. */
+/* Then they may be those of blocks of any size. */
 Test(prefixes, not_asked_for)
 {
     struct reading r;
@@ -233,12 +232,39 @@ Test(prefixes, not_asked_for)
     char *path = temp_file(NATIVE "0,513,1,7\n", sizeof NATIVE "0,513,1,7\n" - 1);
     struct llmsim_request request;
     size_t n;
-    cr_assert(llmsim_trace_open(path, &(struct llmsim_trace_options){0}, &trace, NULL) ==
-              LLMSIM_OK);
-    struct llmsim_source source = llmsim_trace_source(trace);
-    cr_expect(source.read(source.self, &request, 1, &n, NULL) == LLMSIM_TRACE && n == 0);
-    llmsim_trace_close(trace);
+    for (int asked = 0; asked < 2; asked++) {
+        cr_assert(llmsim_trace_open(path, &(struct llmsim_trace_options){.with_prefixes = asked},
+                                    &trace, NULL) == LLMSIM_OK);
+        struct llmsim_source source = llmsim_trace_source(trace);
+        cr_expect(source.prefix == NULL ? !asked : asked);
+        enum llmsim_status status = source.read(source.self, &request, 1, &n, NULL);
+        cr_expect(status == (asked ? LLMSIM_TRACE : LLMSIM_OK) && n == !asked);
+        llmsim_trace_close(trace);
+    }
     remove_temp(path);
+}
+
+/* A prompt of 131,072 tokens in blocks of 16: 8,192 ids, a row of 74 KB between short ones. */
+Test(prefixes, a_long_prompt_in_small_blocks)
+{
+    enum { N = 131072 / 16 };
+    static char text[100000];
+    static const char shorter[] =
+        "{\"timestamp\": 0, \"input_length\": 16, \"output_length\": 1, \"hash_ids\": [7]}\n";
+    char *p = stpcpy(text, shorter);
+    p = stpcpy(p, "{\"timestamp\": 0, \"input_length\": 131072, \"output_length\": 1, "
+                  "\"hash_ids\": [");
+    for (unsigned i = 0; i < N; i++)
+        p += sprintf(p, "%s%u", i > 0 ? ", " : "", 1000000 + i);
+    (void)stpcpy(stpcpy(p, "]}\n"), shorter);
+    cr_assert(p - text > 73728);
+    struct reading r;
+    read_prefixes(
+        text, &(struct llmsim_trace_options){.with_prefixes = true, .hash_block_tokens = 16}, &r);
+    cr_assert(r.n == 3);
+    expect_blocks(&r, 0, 1, 7, 0);
+    expect_blocks(&r, 1, N, 1000000, 1000001);
+    expect_blocks(&r, 2, 1, 7, 0);
 }
 
 /* Of JSON lines the first row says what to expect, until another says more. */
@@ -364,11 +390,11 @@ Test(prefixes, of_an_array_without_them)
 /* A row that no reader would take is not written; the longest that it takes is. */
 Test(prefixes, long_rows)
 {
-    static uint64_t blocks[40000]; /* zeros: "0, " each in JSON */
+    static uint64_t blocks[6000000]; /* zeros: "0, " each in JSON */
     /* "{"timestamp": 0, "input_length": 1, "output_length": 0, "hash_ids": [" has 68 bytes, "]}" 2;
-     * n ids take 3n - 2, and one of them a digit more: 3n + 69 = 65536 for n = 21822, with 1 to
+     * n ids take 3n - 2, and one of them a digit more: 3n + 69 = 2^24 for n = 5592382, with 1 to
      * spare. */
-    struct llmsim_prefix prefixes[] = {{0}, {blocks, 21822, 1}};
+    struct llmsim_prefix prefixes[] = {{0}, {blocks, 5592382, 1}};
     struct llmsim_request request = {.prompt_tokens = 1, .prefix = 1};
     struct llmsim_array_cursor cursor = {.requests = &request, .n = 1, .prefixes = prefixes};
     struct llmsim_source source = llmsim_source_from_array(&cursor);

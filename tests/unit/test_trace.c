@@ -401,7 +401,7 @@ Test(trace, long_lines)
     }
     /* Far longer than the buffer: skipped in pieces, and the next line is found. */
     free(text);
-    size_t huge = 3u << 20;
+    size_t huge = 3 * (size_t)LLMSIM_MAX_ROW_BYTES;
     text = malloc(huge + 200);
     char *p = stpcpy(text, NATIVE);
     memset(p, 'y', huge);
@@ -412,8 +412,37 @@ Test(trace, long_lines)
     cr_expect(r.status == LLMSIM_OK && r.n == 1 && n == 2);
     read_options(text, &(struct llmsim_trace_options){0}, &r);
     cr_expect(r.status == LLMSIM_TRACE && r.err.line == 2);
-    cr_expect_str_eq(r.err.message, "row is too long; expected at most 65536 bytes");
+    cr_expect_str_eq(r.err.message, "row is too long; expected at most 16777216 bytes");
     free(text);
+}
+
+static enum llmsim_status skip_any(void *ctx, const struct llmsim_trace_reject *reject,
+                                   struct llmsim_error *e)
+{
+    (void)ctx;
+    (void)reject;
+    (void)e;
+    return LLMSIM_OK;
+}
+
+/* To leave out every row is no reading of a trace. */
+Test(trace, every_row_is_bad)
+{
+    struct reading r;
+    struct llmsim_trace_options options = {.on_reject = skip_any};
+    read_options(NATIVE "x,1,1\n1,x,1\n", &options, &r);
+    cr_expect(r.status == LLMSIM_TRACE && r.err.line == 2 && r.err.column == 1);
+    cr_expect_str_eq(r.err.message, "no row is good, and 2 are bad; the first: arrival_s 'x' is "
+                                    "not a number; expected seconds, such as 12.5");
+    /* The rows that a limit leaves count. */
+    options.limit = 1;
+    read_options(NATIVE "x,1,1\n1,1,1\n", &options, &r);
+    cr_expect(r.status == LLMSIM_TRACE);
+    options.limit = 2;
+    read_options(NATIVE "x,1,1\n1,1,1\n", &options, &r);
+    cr_expect(r.status == LLMSIM_OK && r.n == 1);
+    read_options(NATIVE, &options, &r);
+    cr_expect(r.status == LLMSIM_OK && r.n == 0);
 }
 
 Test(trace, too_many_columns)
