@@ -7,6 +7,7 @@
 #define LLMSIM_JSON_DOCUMENT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "llmsim/status.h"
 
@@ -29,6 +30,10 @@ LLMSIM_API void llmsim_json_document_fini(struct llmsim_json_document *document)
  * `name` and `text` are copied; bytes of the text that are not UTF-8 become U+FFFD. */
 LLMSIM_API void llmsim_json_add_number(struct llmsim_json_document *document, struct cJSON *parent,
                                        const char *name, double value);
+/* Nanoseconds as seconds, with all digits that there are: a double has 16 of them, and Unix time in
+ * nanoseconds 19. */
+LLMSIM_API void llmsim_json_add_ns(struct llmsim_json_document *document, struct cJSON *parent,
+                                   const char *name, int64_t ns);
 LLMSIM_API void llmsim_json_add_bool(struct llmsim_json_document *document, struct cJSON *parent,
                                      const char *name, bool value);
 LLMSIM_API void llmsim_json_add_string(struct llmsim_json_document *document, struct cJSON *parent,

@@ -107,8 +107,14 @@ struct llmsim_trace_reject {
     size_t row_length;
 };
 
+/* What arrivals count: row 0 is seconds. */
+LLMSIM_API const struct llmsim_choice *llmsim_time_unit_choice(size_t i);
+
 struct llmsim_trace_options {
     const char *format; /* a name of llmsim_trace_format_choice, or NULL: from the header */
+    /* A name of llmsim_time_unit_choice for arrivals and deadlines that are numbers, or NULL: what
+     * the format says; of JSON lines, what can be found out from the first 256 KiB. */
+    const char *time_unit;
     struct llmsim_ratio rate_scale; /* arrivals this many times as fast; {0, 0} means 1 */
     uint64_t limit;                 /* data rows to read; 0: all */
     /* NULL: the first bad row is an error. Otherwise it is called for each bad row, which is then
@@ -127,7 +133,8 @@ LLMSIM_API const struct llmsim_choice *llmsim_trace_format_choice(size_t i);
 struct llmsim_trace;
 
 /* Open `path` ("-": stdin; .gz and .zst are unpacked on the way) and read its header.
- * Errors: LLMSIM_IO (cannot be read), LLMSIM_TRACE (header), LLMSIM_USAGE (unknown format name). */
+ * Errors: LLMSIM_IO (cannot be read), LLMSIM_TRACE (header), LLMSIM_USAGE (unknown format name,
+ * time unit for dates). */
 LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
 llmsim_trace_open(const char *path, const struct llmsim_trace_options *options,
                   struct llmsim_trace **trace, struct llmsim_error *err);
@@ -150,6 +157,7 @@ struct llmsim_trace_status {
     bool has_classes;
     bool has_prefixes;          /* has hash ids; of JSON lines: some row so far, or the first */
     bool has_dates;             /* arrivals are dates; time 0 is the first row's */
+    const char *time_unit;      /* of the arrivals, where it is not that of the format, else NULL */
     const char *unused_columns; /* of the header, by name, with commas between; "": none. Lives as
                                  * long as the trace */
     char sha256[65]; /* of the unpacked bytes up to the last line used; "" before the end */

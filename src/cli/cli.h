@@ -56,8 +56,8 @@ struct cli_option {
      * uses it as it is. */
     const char *goes_with;
     bool may_be_idle; /* it says how a file is: given without that it is no mistake */
-    bool one_value;  /* a sweep, which reads its trace and catalogues once, cannot vary it */
-    bool has_commas; /* a comma is part of its value, not between values of a sweep */
+    bool one_value;   /* a sweep, which reads its trace and catalogues once, cannot vary it */
+    bool has_commas;  /* a comma is part of its value, not between values of a sweep */
 };
 #define CLI_OPTION_END                                                                             \
     {                                                                                              \
@@ -184,7 +184,7 @@ enum { CLI_BAD_ROW_STOP, CLI_BAD_ROW_SKIP };
 const struct llmsim_choice *cli_on_bad_row(size_t i);
 
 struct cli_trace_options {
-    struct cli_choice format;
+    struct cli_choice format, time_unit;
     struct llmsim_ratio rate_scale;
     uint64_t limit;
     struct cli_choice on_bad_row;
@@ -198,6 +198,14 @@ struct cli_trace_options {
      .choice = llmsim_trace_format_choice,                                                         \
      .help = "trace format, where it is not to be found from the header",                          \
      .offset = offsetof(type, member.format)},                                                     \
+        {.name = "time-unit",                                                                      \
+         .argument = "UNIT",                                                                       \
+         .kind = CLI_CHOICE,                                                                       \
+         .is_no_setting = true,                                                                    \
+         .choice = llmsim_time_unit_choice,                                                        \
+         .help = "what the numbers of the arrivals count, where it is not what the format says",   \
+         .one_value = true,                                                                        \
+         .offset = offsetof(type, member.time_unit)},                                              \
         {.name = "rate-scale",                                                                     \
          .argument = "X",                                                                          \
          .kind = CLI_RATIO,                                                                        \

@@ -178,11 +178,20 @@ static void print_prefixes(const struct info *info)
         (unsigned long long)share->shared_tokens, 100 * shared_share(info));
 }
 
+/* With 9 decimals, of which a double would not have all. */
+static void print_ns(int64_t ns)
+{
+    (void)printf("%lld.%09lld", (long long)(ns / LLMSIM_NS_PER_S),
+                 (long long)(ns % LLMSIM_NS_PER_S));
+}
+
 static enum llmsim_status print_text(struct info *info, struct llmsim_error *err)
 {
     (void)err;
     (void)printf("trace          %s\n", info->path);
     (void)printf("format         %s\n", info->status.format);
+    if (info->status.time_unit != NULL)
+        (void)printf("time unit      %s\n", info->status.time_unit);
     if (info->status.unused_columns[0] != '\0')
         (void)printf("unused columns %s\n", info->status.unused_columns);
     (void)printf("sha256         %s\n", info->status.sha256);
@@ -191,8 +200,11 @@ static enum llmsim_status print_text(struct info *info, struct llmsim_error *err
     if (info->status.failed > 0)
         (void)printf("failed calls   %llu of the good rows\n",
                      (unsigned long long)info->status.failed);
-    (void)printf("arrivals       %.9f s to %.9f s: %.3f s\n", (double)info->first_ns / 1e9,
-                 (double)info->last_ns / 1e9, span_s(info));
+    (void)printf("arrivals       ");
+    print_ns(info->first_ns);
+    (void)printf(" s to ");
+    print_ns(info->last_ns);
+    (void)printf(" s: %.3f s\n", span_s(info));
     (void)printf("rate           %.4f requests/s; %.4f in the busiest minute\n", mean_rate(info),
                  busiest_rate(info));
     (void)printf("gaps           coefficient of variation %.3f\n\n", gap_cv(info));
@@ -250,14 +262,16 @@ static enum llmsim_status print_json(struct info *info, struct llmsim_error *err
     llmsim_json_document_init(&json);
     llmsim_json_add_string(&json, json.root, "trace", info->path);
     llmsim_json_add_string(&json, json.root, "format", info->status.format);
+    if (info->status.time_unit != NULL)
+        llmsim_json_add_string(&json, json.root, "time_unit", info->status.time_unit);
     llmsim_json_add_string(&json, json.root, "unused_columns", info->status.unused_columns);
     llmsim_json_add_string(&json, json.root, "sha256", info->status.sha256);
     llmsim_json_add_number(&json, json.root, "rows", (double)info->status.rows);
     llmsim_json_add_number(&json, json.root, "rejected", (double)info->status.rejected);
     llmsim_json_add_number(&json, json.root, "failed", (double)info->status.failed);
-    llmsim_json_add_number(&json, json.root, "first_arrival_s", (double)info->first_ns / 1e9);
-    llmsim_json_add_number(&json, json.root, "last_arrival_s", (double)info->last_ns / 1e9);
-    llmsim_json_add_number(&json, json.root, "span_s", span_s(info));
+    llmsim_json_add_ns(&json, json.root, "first_arrival_s", info->first_ns);
+    llmsim_json_add_ns(&json, json.root, "last_arrival_s", info->last_ns);
+    llmsim_json_add_ns(&json, json.root, "span_s", info->last_ns - info->first_ns);
     llmsim_json_add_number(&json, json.root, "mean_rate_per_s", mean_rate(info));
     llmsim_json_add_number(&json, json.root, "busiest_minute_rate_per_s", busiest_rate(info));
     llmsim_json_add_number(&json, json.root, "gap_cv", gap_cv(info));

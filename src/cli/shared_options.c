@@ -36,6 +36,7 @@ struct llmsim_trace_options cli_reader_options(const struct cli_trace_options *o
 {
     return (struct llmsim_trace_options){
         .format = options->format.name,
+        .time_unit = options->time_unit.name,
         .rate_scale = options->rate_scale,
         .limit = options->limit,
         .on_reject = options->on_bad_row.row == CLI_BAD_ROW_SKIP ? skip_row : NULL,

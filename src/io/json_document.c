@@ -3,6 +3,7 @@
 #include <cjson/cJSON.h>
 #include <stdlib.h>
 
+#include "numfmt.h"
 #include "utf8.h"
 
 void llmsim_json_document_init(struct llmsim_json_document *document)
@@ -29,6 +30,18 @@ void llmsim_json_add_number(struct llmsim_json_document *document, cJSON *parent
                             double value)
 {
     (void)note(document, cJSON_AddNumberToObject(parent, name, value));
+}
+
+void llmsim_json_add_ns(struct llmsim_json_document *document, cJSON *parent, const char *name,
+                        int64_t ns)
+{
+    char text[40];
+    char *end = llmsim_put_ns(text, ns);
+    while (end[-1] == '0')
+        end--;
+    end -= end[-1] == '.';
+    *end = '\0';
+    (void)note(document, cJSON_AddRawToObject(parent, name, text));
 }
 
 void llmsim_json_add_bool(struct llmsim_json_document *document, cJSON *parent, const char *name,

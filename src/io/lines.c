@@ -120,6 +120,21 @@ enum llmsim_status llmsim_lines_next(struct llmsim_lines *lines, struct llmsim_l
     return status;
 }
 
+void llmsim_lines_put_back(struct llmsim_lines *lines, const struct llmsim_line *line)
+{
+    lines->begin = (size_t)(line->text - lines->buffer);
+    lines->n_lines--;
+}
+
+enum llmsim_status llmsim_lines_fill(struct llmsim_lines *lines, struct llmsim_error *err)
+{
+    enum llmsim_status status = LLMSIM_OK;
+    while (status == LLMSIM_OK && !lines->input_ended &&
+           lines->end - lines->begin < lines->capacity)
+        status = refill(lines, err);
+    return status;
+}
+
 void llmsim_lines_sha256(struct llmsim_lines *lines, char hex[65])
 {
     unsigned char digest[EVP_MAX_MD_SIZE];

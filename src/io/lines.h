@@ -42,6 +42,11 @@ LLMSIM_MUST_CHECK enum llmsim_status llmsim_lines_open(struct llmsim_lines *line
 LLMSIM_MUST_CHECK enum llmsim_status llmsim_lines_next(struct llmsim_lines *lines,
                                                        struct llmsim_line *line, bool *ended,
                                                        struct llmsim_error *err);
+/* Put back the line that was taken last, which must not be one that is too long. */
+void llmsim_lines_put_back(struct llmsim_lines *lines, const struct llmsim_line *line);
+/* Read on until the buffer is full or the input has ended; lines taken before are lost. */
+LLMSIM_MUST_CHECK enum llmsim_status llmsim_lines_fill(struct llmsim_lines *lines,
+                                                       struct llmsim_error *err);
 /* SHA-256, in hexadecimal, of the unpacked bytes of all lines taken. Ends the reading. */
 void llmsim_lines_sha256(struct llmsim_lines *lines, char hex[65]);
 /* Fine on a zeroed struct. */

@@ -16,6 +16,7 @@
 #include "lines.h"
 #include "llmsim/trace.h"
 #include "prefix_pool.h"
+#include "time_unit.h"
 #include "trace_fields.h"
 #include "trace_format.h"
 #include "trace_header.h"
@@ -32,6 +33,7 @@ struct llmsim_trace {
     struct llmsim_trace_options options;
     struct llmsim_trace_header header;
     struct llmsim_day_cache day;
+    struct llmsim_time_finding time; /* of arrivals that are numbers */
     struct llmsim_id_pool ids;
     struct llmsim_class_names *classes; /* NULL: the trace has none */
     struct llmsim_prefix_pool prefixes;
@@ -276,6 +278,7 @@ static const char *scan_row(const struct llmsim_trace *t, const char *p, struct 
             row->hash_ids_length = p != NULL ? (size_t)(p - field) : 0;
             break;
         case LLMSIM_COLUMN_MILLISECONDS:
+        case LLMSIM_COLUMN_TIME_UNIT:
             return NULL; /* only in JSON */
         }
         if (p == NULL)
@@ -368,13 +371,32 @@ static enum llmsim_status reject_field(struct llmsim_trace *t, const struct llms
 }
 
 /* One field into the row; NULL, or what is wrong with it. */
+static const char *parse_arrival(struct llmsim_trace *t, const struct llmsim_csv_field *f,
+                                 int64_t *ns)
+{
+    const char *fault = llmsim_parse_time(f->text, f->length, t->time.unit, ns);
+    int64_t step_ns = LLMSIM_NS_PER_S;
+    for (int i = 0; i < t->time.unit->exponent; i++)
+        step_ns /= 10;
+    if (fault == NULL && t->time.from_whole_numbers && *ns % step_ns != 0)
+        return "is no whole number, as those before are, from which the unit was told; expected "
+               "one, or --time-unit";
+    return fault;
+}
+
 static const char *parse_field(struct llmsim_trace *t, size_t field, struct row *row)
 {
     const struct llmsim_csv_field *f = field_at(t, field);
     t->fault_offset = 0;
     switch ((enum llmsim_column_kind)t->header.kinds[field]) {
     case LLMSIM_COLUMN_SECONDS:
-        return llmsim_parse_seconds(f->text, f->length, &row->time_ns);
+    case LLMSIM_COLUMN_MILLISECONDS:
+        return parse_arrival(t, f, &row->time_ns);
+    case LLMSIM_COLUMN_TIME_UNIT:
+        return llmsim_parse_time_unit(f->text, f->length) == t->time.unit
+                   ? NULL
+                   : "is not the unit of the file; expected \"s\", \"ms\", \"us\" or \"ns\", the "
+                     "same in all rows";
     case LLMSIM_COLUMN_DATE:
         return llmsim_parse_date(&t->day, f->text, f->length, &row->time_ns);
     case LLMSIM_COLUMN_PROMPT_TOKENS:
@@ -392,11 +414,11 @@ static const char *parse_field(struct llmsim_trace *t, size_t field, struct row 
     case LLMSIM_COLUMN_PRIORITY:
         return f->length > 0 ? llmsim_parse_priority(f->text, f->length, &row->priority) : NULL;
     case LLMSIM_COLUMN_DEADLINE:
-        return f->length > 0 ? llmsim_parse_seconds(f->text, f->length, &row->deadline_ns) : NULL;
+        return f->length > 0
+                   ? llmsim_parse_time(f->text, f->length, t->time.unit, &row->deadline_ns)
+                   : NULL;
     case LLMSIM_COLUMN_BATCH_SIZE:
         return strcmp(f->text, "1") == 0 ? NULL : "is not 1; expected 1: a row is one request";
-    case LLMSIM_COLUMN_MILLISECONDS:
-        return llmsim_parse_milliseconds(f->text, f->length, &row->time_ns);
     case LLMSIM_COLUMN_HASH_IDS: /* place_row reads them: the prompt's length may stand behind */
         row->hash_ids = f->text;
         row->hash_ids_length = f->length;
@@ -553,9 +575,10 @@ static enum llmsim_status read_trace(void *self, struct llmsim_request *requests
         size_t wanted = within_limit(t, capacity - *n);
         if (wanted == 0)
             return end_trace(t, err);
-        size_t n_plain = t->options.only_libcsv || t->header.format->is_json
-                             ? 0
-                             : read_plain_rows(t, requests + *n, wanted);
+        size_t n_plain =
+            t->options.only_libcsv || t->header.format->is_json || t->time.unit->exponent != 0
+                ? 0
+                : read_plain_rows(t, requests + *n, wanted);
         *n += n_plain;
         if (n_plain < wanted) {
             bool taken;
@@ -626,6 +649,39 @@ static void look_at_first_row(struct llmsim_trace *t)
     t->header.has_prefixes = t->json_fields[t->header.hash_column].text != NULL;
 }
 
+static enum llmsim_column_kind arrival_kind(const struct llmsim_trace *t)
+{
+    return (enum llmsim_column_kind)t->header.kinds[t->header.arrival_column];
+}
+
+/* What the format says. */
+static const struct llmsim_time_unit *own_unit(const struct llmsim_trace *t)
+{
+    return &llmsim_time_units[arrival_kind(t) == LLMSIM_COLUMN_MILLISECONDS ? LLMSIM_UNIT_MS
+                                                                            : LLMSIM_UNIT_S];
+}
+
+static enum llmsim_status set_time_unit(struct llmsim_trace *t, struct llmsim_error *err)
+{
+    const struct llmsim_line *first = &t->header.first_row;
+    const char *named = t->options.time_unit;
+    t->time.unit = own_unit(t);
+    if (named != NULL && arrival_kind(t) == LLMSIM_COLUMN_DATE)
+        return llmsim_fail(err, LLMSIM_USAGE,
+                           "--time-unit %s: the arrivals of format %s are dates, which have none",
+                           named, t->header.format->choice.name);
+    if (named != NULL)
+        return llmsim_time_unit_named(named, &t->time.unit, err);
+    if (!t->header.format->is_json || first->text == NULL)
+        return LLMSIM_OK;
+    if (first->too_long) /* and so cannot be looked at */
+        return llmsim_fail_at(err, LLMSIM_TRACE, name_of(t), t->lines.n_lines,
+                              LLMSIM_MAX_ROW_BYTES + 1,
+                              "row is too long; expected at most %u bytes", LLMSIM_MAX_ROW_BYTES);
+    return llmsim_time_unit_find(&t->lines, &t->header.first_row, t->header.n_bom, t->header.format,
+                                 &t->json, &t->time, err);
+}
+
 enum llmsim_status llmsim_trace_open(const char *path, const struct llmsim_trace_options *options,
                                      struct llmsim_trace **trace, struct llmsim_error *err)
 {
@@ -647,6 +703,8 @@ enum llmsim_status llmsim_trace_open(const char *path, const struct llmsim_trace
     status = llmsim_lines_open(&t->lines, path, err);
     if (status == LLMSIM_OK)
         status = llmsim_trace_header_read(&t->header, &t->lines, &t->csv, named, err);
+    if (status == LLMSIM_OK)
+        status = set_time_unit(t, err);
     if (status == LLMSIM_OK && t->header.has_classes &&
         (t->classes = calloc(1, sizeof *t->classes)) == NULL)
         status = llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
@@ -688,7 +746,8 @@ void llmsim_trace_get_status(const struct llmsim_trace *trace, struct llmsim_tra
         .has_deadlines = trace->header.has_deadlines,
         .has_classes = trace->header.has_classes,
         .has_prefixes = trace->header.has_prefixes,
-        .has_dates = trace->header.kinds[trace->header.arrival_column] == LLMSIM_COLUMN_DATE,
+        .has_dates = arrival_kind(trace) == LLMSIM_COLUMN_DATE,
+        .time_unit = trace->time.unit != own_unit(trace) ? trace->time.unit->choice.name : NULL,
         .unused_columns = trace->header.unused_columns,
     };
     memcpy(status->sha256, trace->sha256, sizeof status->sha256);

@@ -2,7 +2,6 @@
 #include "trace_fields.h"
 
 #define EXPECTED_TOKENS "expected a whole number from 0 to 1000000000"
-#define EXPECTED_SECONDS "expected seconds, such as 12.5"
 #define EXPECTED_DATE "expected a date and time, such as 2023-11-16 18:15:46.68"
 #define EXPECTED_PRIORITY "expected a whole number from -2147483648 to 2147483647"
 _Static_assert(LLMSIM_MAX_TOKENS == 1000000000, "EXPECTED_TOKENS names the limit");
@@ -117,30 +116,39 @@ static int64_t decimal_to_ns(const struct decimal *d)
     return value;
 }
 
-const char *llmsim_parse_seconds(const char *text, size_t n, int64_t *ns)
+const char *llmsim_parse_time(const char *text, size_t n, const struct llmsim_time_unit *unit,
+                              int64_t *ns)
 {
     struct decimal d;
     if (n == 0)
-        return "is empty; " EXPECTED_SECONDS;
+        return unit->empty;
     if (!scan_decimal(text, text + n, &d))
-        return "is not a number; " EXPECTED_SECONDS;
+        return unit->not_number;
+    d.n_integer -= unit->exponent;
     *ns = decimal_to_ns(&d);
     if (d.negative && *ns != 0)
-        return "is negative; expected 0 or more seconds";
-    return *ns < 0 ? "is too large; expected at most 3153600000 seconds, which is 100 years" : NULL;
+        return unit->negative;
+    return *ns < 0 ? unit->too_large : NULL;
+}
+
+const char *llmsim_parse_seconds(const char *text, size_t n, int64_t *ns)
+{
+    return llmsim_parse_time(text, n, &llmsim_time_units[LLMSIM_UNIT_S], ns);
 }
 
 const char *llmsim_parse_milliseconds(const char *text, size_t n, int64_t *ns)
 {
-    struct decimal d;
-    if (n == 0 || !scan_decimal(text, text + n, &d))
-        return "is not a number; expected milliseconds, such as 27482";
-    d.n_integer -= 3;
-    *ns = decimal_to_ns(&d);
-    if (d.negative && *ns != 0)
-        return "is negative; expected 0 or more milliseconds";
-    return *ns < 0 ? "is too large; expected at most 3153600000000 milliseconds, which is 100 years"
-                   : NULL;
+    return llmsim_parse_time(text, n, &llmsim_time_units[LLMSIM_UNIT_MS], ns);
+}
+
+const struct llmsim_time_unit *llmsim_parse_time_unit(const char *text, size_t n)
+{
+    const struct llmsim_choice *row;
+    for (size_t i = 0; (row = llmsim_time_unit_choice(i)) != NULL; i++)
+        if (n == strlen(row->name) + 2 && text[0] == '"' && text[n - 1] == '"' &&
+            memcmp(text + 1, row->name, n - 2) == 0)
+            return &llmsim_time_units[i];
+    return NULL;
 }
 
 /* Digits up to `end`, as many as there are, into a number. false: it is too large. */

@@ -17,6 +17,7 @@
 
 #include "llmsim/time.h"
 #include "llmsim/trace.h"
+#include "time_unit.h"
 
 /* The scanners may read, without using, this many bytes from where a text begins. */
 #define LLMSIM_SCAN_BYTES 64u
@@ -30,8 +31,12 @@ struct llmsim_day_cache {
 /* NULL if `text` is a valid value, else what is wrong with it and what was expected: a phrase that
  * follows the text in a message. */
 const char *llmsim_parse_tokens(const char *text, size_t n, uint32_t *tokens);
+const char *llmsim_parse_time(const char *text, size_t n, const struct llmsim_time_unit *unit,
+                              int64_t *ns);
 const char *llmsim_parse_seconds(const char *text, size_t n, int64_t *ns);
 const char *llmsim_parse_milliseconds(const char *text, size_t n, int64_t *ns);
+/* A name in double quotes; NULL: it is none. */
+const struct llmsim_time_unit *llmsim_parse_time_unit(const char *text, size_t n);
 /* "[1, 2]", already known to be JSON, or "1 2". `ids` has room for (n + 1) / 2, or is NULL: then
  * they are only counted. What is wrong is at text[*at]. */
 const char *llmsim_parse_hash_ids(const char *text, size_t n, bool is_json, uint64_t *ids,

@@ -34,6 +34,7 @@ static const struct llmsim_trace_format formats[] = {
         .columns = {{"timestamp", LLMSIM_COLUMN_MILLISECONDS, false, NULL},
                     {"input_length", LLMSIM_COLUMN_PROMPT_TOKENS, false, NULL},
                     {"output_length", LLMSIM_COLUMN_OUTPUT_TOKENS, false, NULL},
+                    {"time_unit", LLMSIM_COLUMN_TIME_UNIT, true, NULL},
                     {"hash_ids", LLMSIM_COLUMN_HASH_IDS, true, NULL}},
     },
     {
@@ -180,7 +181,7 @@ static void append_columns(const struct llmsim_trace_format *format, bool only_n
     const char *comma = "";
     for (const struct llmsim_trace_column *c = format->columns; c->name != NULL; c++) {
         if (c->kind == LLMSIM_COLUMN_IGNORED || c->kind == LLMSIM_COLUMN_TOTAL_TOKENS ||
-            (c->optional && only_needed))
+            c->kind == LLMSIM_COLUMN_TIME_UNIT || (c->optional && only_needed))
             continue;
         append(text, capacity, c->optional ? "[" : "");
         append(text, capacity, comma);

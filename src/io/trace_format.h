@@ -16,6 +16,7 @@ enum llmsim_column_kind {
     LLMSIM_COLUMN_SECONDS,      /* arrival */
     LLMSIM_COLUMN_MILLISECONDS, /* arrival */
     LLMSIM_COLUMN_DATE,         /* arrival */
+    LLMSIM_COLUMN_TIME_UNIT,    /* what arrivals count, a name of llmsim_time_unit_choice */
     LLMSIM_COLUMN_PROMPT_TOKENS,
     LLMSIM_COLUMN_OUTPUT_TOKENS,
     LLMSIM_COLUMN_REQUEST_ID,

@@ -173,6 +173,8 @@ static char *put_field(struct llmsim_trace_writer *writer, char *p,
         return llmsim_put_ns(p, request->arrival_ns);
     case LLMSIM_COLUMN_MILLISECONDS:
         return put_milliseconds(p, request->arrival_ns);
+    case LLMSIM_COLUMN_TIME_UNIT:
+        return stpcpy(p, "\"ms\"");
     case LLMSIM_COLUMN_DATE:
         return put_time(writer, p, request->arrival_ns);
     case LLMSIM_COLUMN_PROMPT_TOKENS:
@@ -288,11 +290,13 @@ enum llmsim_status llmsim_trace_writer_open(const char *path,
 }
 
 /* A JSON object without hash ids has no key for them; an empty array says that the prompt is empty.
- */
+ * A fraction of a millisecond would make a reader ask for the unit. */
 static bool is_absent(const struct llmsim_trace_writer *writer,
                       const struct llmsim_trace_column *column,
                       const struct llmsim_request *request, const struct llmsim_source *source)
 {
+    if (column->kind == LLMSIM_COLUMN_TIME_UNIT)
+        return request->arrival_ns % 1000000 == 0;
     return column->kind == LLMSIM_COLUMN_HASH_IDS && writer->format->is_json &&
            request->prompt_tokens > 0 && !has_prefix(request, source);
 }

@@ -237,6 +237,8 @@ static void add_trace(struct llmsim_json_document *json, const struct llmsim_run
     struct llmsim_trace_status status;
     llmsim_trace_get_status(d->trace, &status);
     llmsim_json_add_string(json, trace, "format", status.format);
+    if (status.time_unit != NULL)
+        llmsim_json_add_string(json, trace, "time_unit", status.time_unit);
     llmsim_json_add_string(json, trace, "sha256", status.sha256);
 }
 

@@ -36,6 +36,8 @@ void llmsim_manifest_describe(struct llmsim_json_document *manifest, const char 
     struct cJSON *trace = llmsim_json_add_object(manifest, manifest->root, "trace");
     llmsim_json_add_string(manifest, trace, "name", slash != NULL ? slash + 1 : trace_name);
     llmsim_json_add_string(manifest, trace, "format", memory->status.format);
+    if (memory->status.time_unit != NULL)
+        llmsim_json_add_string(manifest, trace, "time_unit", memory->status.time_unit);
     llmsim_json_add_string(manifest, trace, "sha256", memory->status.sha256);
     describe_settings(manifest, grid);
 }

@@ -193,7 +193,8 @@ Test(trace_formats, what_is_written)
         const char *format, *text;
     } cases[] = {
         {"mooncake", "{\"timestamp\": 500, \"input_length\": 1000000000, \"output_length\": 20}\n"
-                     "{\"timestamp\": 12000.000001, \"input_length\": 7, \"output_length\": 0}\n"},
+                     "{\"timestamp\": 12000.000001, \"input_length\": 7, \"output_length\": 0, "
+                     "\"time_unit\": \"ms\"}\n"},
         {"burstgpt", "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n"
                      "0.500000000,,1000000000,20,1000000020,\n"
                      "12.000000001,,7,0,7,\n"},
@@ -258,16 +259,16 @@ Test(trace_formats, an_ambiguous_header_can_be_named)
  * and no end of the last line are fine there too. */
 Test(trace_formats, json_lines_as_files)
 {
-    static const char text[] = "\xEF\xBB\xBF{\"timestamp\":1,\"input_length\":2,"
+    static const char text[] = "\xEF\xBB\xBF{\"timestamp\":1000,\"input_length\":2,"
                                "\"output_length\":3}\r\n\r\n"
-                               "{\"timestamp\":4,\"input_length\":5,\"output_length\":6}";
+                               "{\"timestamp\":4000,\"input_length\":5,\"output_length\":6}";
     char *path = temp_file("", 0);
     struct reading r;
     read_trace(path, "mooncake", false, &r);
     cr_expect(r.n == 0 && strlen(r.status.sha256) == 64);
     write_file(path, text, sizeof text - 1);
     read_trace(path, NULL, false, &r);
-    cr_expect(r.n == 2 && r.requests[0].arrival_ns == 1000000 && r.requests[0].row == 0);
+    cr_expect(r.n == 2 && r.requests[0].arrival_ns == 1000000000 && r.requests[0].row == 0);
     cr_expect(r.requests[1].output_tokens == 6 && r.requests[1].row == 1);
     cr_expect_str_eq(r.unused_columns, "");
     cr_expect(r.status.bytes_read == sizeof text - 1);
