@@ -42,6 +42,13 @@ check_picture() { # DIR NAME WIDTH HEIGHT
     cmp -s "$1/plots/$2.png" first.png || fail "$2.gp draws another picture by hand"
 }
 
+# The picture has a list, in two columns, of the points on fronts, up to 24.
+pareto_height() { # DIR
+    awk -F, 'NR > 1 { points[$2] = 1 }
+        END { n = length(points); print 480 + 44 + 15 * int(((n < 24 ? n : 24) + 1) / 2) }' \
+        "$1/plots/pareto.csv"
+}
+
 plot() { # as llmsim plot, in all formats; nothing may be said
     "$llmsim" plot "$@" --format png,svg,txt >list 2>message || fail "plot $*: $(cat message)"
     [ ! -s message ] || fail "plot $*: $(cat message)"
@@ -53,7 +60,7 @@ run=(--model meta-llama/Llama-2-13b-hf --gpu a6000)
 plot replay --requests 1,17,3999
 check_picture replay latency_cdf 1200 430
 check_picture replay latency_time 1200 900
-check_picture replay load_time 1200 720
+check_picture replay load_time 1200 860
 check_picture replay tokens 1200 720
 
 # Neither tokens nor steps: notes say what is missing, and all is drawn that there is.
@@ -64,14 +71,33 @@ check_picture replay tokens 1200 720
 [ "$(wc -l <message)" = 2 ] || fail "$(cat message)"
 check_picture lean latency_cdf 1200 430
 check_picture lean latency_time 1200 900
-check_picture lean load_time 1200 720
+check_picture lean load_time 1200 640
+
+# Bursts, in a trace that begins at 0 and in one that begins in 2023: the same pictures. Between the
+# bursts nothing runs, so the batch has no line there: it begins anew at each.
+for begin in 0 1700000000; do
+    awk -v begin=$begin 'BEGIN {
+        print "arrival_s,prompt_tokens,output_tokens"
+        for (i = 0; i < 90; i++)
+            printf "%.3f,100,50\n", begin + 1000 * int(i / 30) + i % 30
+    }' >trace.csv
+    "$llmsim" replay trace.csv "${run[@]}" --replicas 2 --steps --output bursts_$begin >table
+    plot bursts_$begin
+    check_picture bursts_$begin load_time 1200 860
+done
+for file in load ttft_time itl_time e2e_sample; do
+    cmp bursts_{0,1700000000}/plots/$file.csv || fail "$file.csv differs with the beginning of time"
+done
+n_begins=$(sed -n "/gnuplot_plot_3a/,/rgb( 68/{ /rgb( 68/d; p; }" bursts_0/plots/load_time.svg |
+    grep -o 'M[0-9]' | wc -l) # and one in the legend
+[ "$n_begins" = 4 ] || fail "the batch of three bursts has $((n_begins - 1)) lines"
 
 # Nothing to draw but frames: no request, one request, requests of no time and of no output.
 for rows in '' '0,100,1\n' '0,0,0\n1,0,0\n' '5,7,0\n'; do
     printf '%b' "arrival_s,prompt_tokens,output_tokens\n$rows" >trace.csv
     "$llmsim" replay trace.csv "${run[@]}" --steps --output bare >table
     plot bare
-    check_png bare/plots/load_time.png 1200x720
+    check_png bare/plots/load_time.png 1200x860
 done
 
 # A name that gnuplot could take for a command, or SVG for a tag.
@@ -153,7 +179,7 @@ mkdir sweep
 plot sweep
 check_picture sweep axis_policy 1200 760
 check_picture sweep axis_max_num_seqs 1200 760
-check_picture sweep pareto 1200 480
+check_picture sweep pareto 1200 "$(pareto_height sweep)"
 
 # A real one, which takes pictures of an earlier table away, too.
 mkdir -p real/plots
@@ -165,7 +191,7 @@ echo old.png >real/plots/made.txt
 plot real
 check_picture real axis_max_num_seqs 1200 760
 check_picture real axis_rate_scale 1200 760
-check_picture real pareto 1200 480
+check_picture real pareto 1200 "$(pareto_height real)"
 grep -q "^heading = 'meta-llama/Llama-2-13b-hf on a6000'" real/plots/run.gp || fail "no heading"
 
 echo "$n_checked pictures are as they should be"

@@ -21,4 +21,7 @@ enum gnuplot_text_kind {
  */
 const char *gnuplot_text_next(const char **text, enum gnuplot_text_kind kind, size_t *n);
 
+/* The first characters of a text, `most` at most, of which the last is "…" where it has more. */
+void gnuplot_text_cut(char *cut, size_t room, const char *text, size_t most);
+
 #endif

@@ -10,13 +10,13 @@ load "style.gp"
 eval begin_panels
 do for [i = 1 : 3] {
     metric = word("ttft ".gap." e2e", i)
-    eval place(0.07, 0.825, 0.975 - 0.302 * i, 0.93 - 0.302 * (i - 1))
+    eval place(0.07, 0.795, 0.975 - 0.302 * i, 0.93 - 0.302 * (i - 1))
     set xrange [time_low : time_high]
     unset logscale x
     set xtics autofreq
-    if (i == 3) { set xlabel "time (".time_unit.")" } else { unset xlabel }
+    if (i == 3) { set xlabel time_label } else { unset xlabel }
     if (!is_text) { set ylabel upper(metric)." (s)" offset 1, 0 }
-    if (is_text) { panel_title = upper(metric)." (s) over time: median (*) and p99 (#) of ".span_text; eval set_panel_title }
+    if (is_text) { panel_title = upper(metric)." (s) over time: median (*) and p99 (#) over ".span_text; eval set_panel_title }
     if (value(metric."_n") > 0) {
         low = low_of(metric)
         high = high_of(metric)
@@ -25,17 +25,17 @@ do for [i = 1 : 3] {
             plot metric."_time.csv" skip 1 using 1:3 with points pointtype "#", \
                  metric."_time.csv" skip 1 using 1:2 with points pointtype "*"
         } else {
-            if (i == 1) { set key at screen 0.832, 0.93 left top Left reverse samplen 2 }
+            if (i == 1) { set key at screen 0.802, 0.93 left top Left reverse samplen 2 }
             plot metric."_sample.csv" skip 1 using 1:2 with points linestyle 3 \
                      pointsize value(metric."_n") < 500 ? 0.7 : 0.25 notitle, \
                  NaN with points linestyle 3 pointsize 1 \
                      title i == 1 ? "request or token" : "", \
                  metric."_time.csv" skip 1 using 1:3 with linespoints linestyle 2 \
                      pointtype 7 pointsize 0.3 \
-                     title i == 1 ? "p99 of ".span_text : "", \
+                     title i == 1 ? "p99 over ".span_text : "", \
                  metric."_time.csv" skip 1 using 1:2 with linespoints linestyle 1 \
                      pointtype 7 pointsize 0.3 \
-                     title i == 1 ? "median of ".span_text : ""
+                     title i == 1 ? "median over ".span_text : ""
             set key off
         }
     } else {

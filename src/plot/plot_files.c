@@ -9,6 +9,7 @@
 #include "plot_scripts.h"
 #include "run_gnuplot.h"
 #include "start_gnuplot.h"
+#include "utf8.h"
 
 #define LINE_ROOM 2048
 
@@ -82,6 +83,38 @@ void plot_put_text(struct llmsim_output *out, const char *name, const char *text
     for (const char *bytes; bytes = gnuplot_text_next(&text, kind, &n), n > 0;)
         llmsim_output_bytes(out, bytes, n);
     plot_put(out, "'\n");
+}
+
+/* Bytes of a text's next line: up to the last blank within `width` characters, or `width`. */
+static size_t line_length(const char *text, size_t width)
+{
+    size_t used = 0, blank = 0, n = 0;
+    while (text[used] != '\0' && n < width) {
+        size_t length = llmsim_utf8_length(text + used);
+        if (text[used] == ' ')
+            blank = used + 1;
+        used += length > 0 ? length : 1;
+        n++;
+    }
+    return text[used] == '\0' || text[used] == ' ' || blank == 0 ? used : blank;
+}
+
+size_t plot_put_wrapped(struct llmsim_output *out, const char *name, const char *text, size_t width)
+{
+    size_t n = 0;
+    plot_put(out, "%s = %s", name, *text == '\0' ? "''" : "");
+    for (size_t length, piece; *text != '\0'; text += length, n++) {
+        length = line_length(text, n == 0 ? width : width - 4);
+        const char *rest = text;
+        plot_put(out, "%s'%s", n > 0 ? ".\"\\n\"." : "", n > 0 ? "    " : "");
+        while (rest < text + length) {
+            const char *bytes = gnuplot_text_next(&rest, GNUPLOT_TEXT, &piece);
+            llmsim_output_bytes(out, bytes, piece);
+        }
+        plot_put(out, "'");
+    }
+    plot_put(out, "\n");
+    return n;
 }
 
 static enum llmsim_status write_file(const struct plot_files *files, const char *name,

@@ -41,6 +41,9 @@ void plot_put(struct llmsim_output *out, const char *format, ...) LLMSIM_PRINTF(
 /* NAME = 'text' of a script (gnuplot_text.h). */
 void plot_put_text(struct llmsim_output *out, const char *name, const char *text,
                    enum gnuplot_text_kind kind);
+/* The same with line ends, for lines of at most `width` characters; how many. */
+size_t plot_put_wrapped(struct llmsim_output *out, const char *name, const char *text,
+                        size_t width);
 
 /* Write the script of a picture, to be run at the end: NAME.gp as it lies in the source tree. */
 LLMSIM_MUST_CHECK enum llmsim_status

@@ -5,22 +5,38 @@
 
 #include "chosen_tokens.h"
 #include "latency.h"
+#include "llmsim/replay.h"
 #include "load.h"
 #include "plot_kinds.h"
 #include "result_table.h"
 #include "run_title.h"
 
-enum { REQUEST_ID, ARRIVAL, PROMPT, OUTPUT, OUTCOME, QUEUE, TTFT, TPOT, E2E, N_REQUEST_COLUMNS };
+/* Columns that a file may lack come last. */
+enum {
+    REQUEST_ID,
+    ARRIVAL,
+    PROMPT,
+    OUTPUT,
+    OUTCOME,
+    QUEUE,
+    TTFT,
+    TPOT,
+    E2E,
+    REPLICA,
+    PREFILL_REPLICA,
+    N_REQUEST_COLUMNS
+};
 static const char *const request_columns[N_REQUEST_COLUMNS] = {
-    "request_id", "arrival_s", "prompt_tokens", "output_tokens", "outcome",
-    "queue_s",    "ttft_s",    "tpot_s",        "e2e_s"};
+    "request_id", "arrival_s", "prompt_tokens", "output_tokens", "outcome",        "queue_s",
+    "ttft_s",     "tpot_s",    "e2e_s",         "replica",       "prefill_replica"};
 
 enum { TOKEN_REQUEST_ID, TOKEN_INDEX, TOKEN_TIME, TOKEN_LATENCY, N_TOKEN_COLUMNS };
 static const char *const token_columns[N_TOKEN_COLUMNS] = {"request_id", "token_index", "time_s",
                                                            "latency_s"};
 
-enum { STEP_START, STEP_DURATION, STEP_SEQS, N_STEP_COLUMNS };
-static const char *const step_columns[N_STEP_COLUMNS] = {"start_s", "duration_s", "decode_seqs"};
+enum { STEP_START, STEP_DURATION, STEP_SEQS, STEP_REPLICA, N_STEP_COLUMNS };
+static const char *const step_columns[N_STEP_COLUMNS] = {"start_s", "duration_s", "decode_seqs",
+                                                         "replica"};
 
 struct replay_plot {
     const struct llmsim_plot_options *options;
@@ -36,10 +52,23 @@ struct replay_plot {
     struct chosen_tokens chosen;
 };
 
+#define MAX_ID 18u /* characters of a request's id in a legend */
+
+struct table_kind {
+    const char *file;
+    const char *const *columns;
+    size_t n_required, n_columns;
+};
+static const struct table_kind requests_table = {"requests.csv", request_columns, REPLICA,
+                                                 N_REQUEST_COLUMNS};
+static const struct table_kind tokens_table = {"tokens.csv", token_columns, N_TOKEN_COLUMNS,
+                                               N_TOKEN_COLUMNS};
+static const struct table_kind steps_table = {"steps.csv", step_columns, STEP_REPLICA,
+                                              N_STEP_COLUMNS};
+
 /* Calls `row` for every row. *found false: there is no such file. */
 static enum llmsim_status
-read_table(struct replay_plot *p, const char *name, const char *const *names, size_t n_names,
-           bool *found,
+read_table(struct replay_plot *p, const struct table_kind *kind, bool *found,
            enum llmsim_status (*row)(struct replay_plot *p, const struct result_table *table,
                                      const size_t *columns, struct llmsim_error *err),
            struct llmsim_error *err)
@@ -47,10 +76,12 @@ read_table(struct replay_plot *p, const char *name, const char *const *names, si
     struct result_table table;
     size_t columns[N_REQUEST_COLUMNS];
     bool ended = false;
-    enum llmsim_status status = result_table_open(&table, p->options->dir, name, found, err);
+    enum llmsim_status status = result_table_open(&table, p->options->dir, kind->file, found, err);
     if (status != LLMSIM_OK || !*found)
         return status;
-    status = result_table_require(&table, names, columns, n_names, err);
+    status = result_table_require(&table, kind->columns, columns, kind->n_required, err);
+    for (size_t i = kind->n_required; i < kind->n_columns; i++)
+        columns[i] = result_table_find(&table, kind->columns[i]);
     while (status == LLMSIM_OK) {
         status = result_table_next(&table, &ended, err);
         if (status != LLMSIM_OK || ended)
@@ -61,12 +92,36 @@ read_table(struct replay_plot *p, const char *name, const char *const *names, si
     return status;
 }
 
+/* The number of a replica; 0 where the file does not say. */
+static enum llmsim_status read_replica(const struct result_table *table, size_t column,
+                                       uint32_t *replica, struct llmsim_error *err)
+{
+    *replica = 0;
+    if (column == RESULT_TABLE_NO_COLUMN || result_table_is_empty(table, column))
+        return LLMSIM_OK;
+    return result_table_count(table, column, replica, err);
+}
+
+/* A whole number of summary.json, from 0 to `most`. */
+static uint64_t summary_count(const struct replay_plot *p, const char *object, const char *name,
+                              uint64_t most)
+{
+    double value = run_title_number(p->summary.root, object, name, 0);
+    return value < 0 ? 0 : value < (double)most ? (uint64_t)value : most;
+}
+
 /* Requests that take part in the run's load: those that completed, and those that its end cut off.
  */
 static bool is_unfinished(const struct replay_plot *p, const struct result_table *table,
                           const size_t *columns)
 {
     return p->until_ns > 0 && result_table_is(table, columns[OUTCOME], "unfinished");
+}
+
+/* Times are read as they stand, so a sum of two may be more than there is room for. */
+static int64_t after(int64_t ns, int64_t duration_ns)
+{
+    return duration_ns < INT64_MAX - ns ? ns + duration_ns : INT64_MAX;
 }
 
 /* First look at requests.csv: how long the run is. */
@@ -82,7 +137,7 @@ static enum llmsim_status widen_axis(struct replay_plot *p, const struct result_
         status = result_table_ns(table, columns[E2E], &e2e_ns, err);
     if (status != LLMSIM_OK)
         return status;
-    int64_t end_ns = is_cut ? p->until_ns : arrival_ns + e2e_ns;
+    int64_t end_ns = is_cut ? p->until_ns : after(arrival_ns, e2e_ns);
     if (p->n_drawn++ == 0 || arrival_ns < p->axis.low_ns)
         p->axis.low_ns = arrival_ns;
     if (end_ns > p->axis.high_ns)
@@ -96,13 +151,18 @@ static enum llmsim_status add_unfinished(struct replay_plot *p, const struct res
                                          const size_t *columns, struct llmsim_error *err)
 {
     int64_t arrival_ns, queue_ns = 0;
+    uint32_t replica, queue;
     bool has_begun = !result_table_is_empty(table, columns[QUEUE]);
     enum llmsim_status status = result_table_ns(table, columns[ARRIVAL], &arrival_ns, err);
     if (status == LLMSIM_OK && has_begun)
         status = result_table_ns(table, columns[QUEUE], &queue_ns, err);
     if (status == LLMSIM_OK)
-        load_add_request(&p->load, &p->axis, arrival_ns,
-                         has_begun ? arrival_ns + queue_ns : p->until_ns, p->until_ns);
+        status = read_replica(table, columns[REPLICA], &replica, err);
+    if (status == LLMSIM_OK)
+        status = read_replica(table, columns[PREFILL_REPLICA], &queue, err);
+    if (status == LLMSIM_OK)
+        load_add_request(&p->load, &p->axis, queue, replica, arrival_ns,
+                         has_begun ? after(arrival_ns, queue_ns) : p->until_ns, p->until_ns);
     return status;
 }
 
@@ -132,6 +192,11 @@ static enum llmsim_status add_request(struct replay_plot *p, const struct result
         if (!result_table_is_empty(table, columns[times[i]]))
             status = result_table_ns(table, columns[times[i]], &ns[times[i]], err);
     }
+    uint32_t replica = 0, queue = 0;
+    if (status == LLMSIM_OK)
+        status = read_replica(table, columns[REPLICA], &replica, err);
+    if (status == LLMSIM_OK)
+        status = read_replica(table, columns[PREFILL_REPLICA], &queue, err);
     struct chosen_request *chosen = find_chosen(p, table, columns[REQUEST_ID]);
     if (chosen != NULL && status == LLMSIM_OK) {
         chosen->is_found = true;
@@ -147,8 +212,8 @@ static enum llmsim_status add_request(struct replay_plot *p, const struct result
     if (!p->has_tokens && ns[TPOT] >= 0)
         latency_add(&p->gap, &p->axis, ns[ARRIVAL], ns[TPOT]);
     latency_add(&p->e2e, &p->axis, ns[ARRIVAL], ns[E2E]);
-    load_add_request(&p->load, &p->axis, ns[ARRIVAL], ns[ARRIVAL] + ns[QUEUE],
-                     ns[ARRIVAL] + ns[E2E]);
+    load_add_request(&p->load, &p->axis, queue, replica, ns[ARRIVAL], after(ns[ARRIVAL], ns[QUEUE]),
+                     after(ns[ARRIVAL], ns[E2E]));
     return LLMSIM_OK;
 }
 
@@ -176,15 +241,16 @@ static enum llmsim_status add_step(struct replay_plot *p, const struct result_ta
                                    const size_t *columns, struct llmsim_error *err)
 {
     int64_t start_ns, duration_ns;
-    uint32_t n_seqs;
+    uint32_t n_seqs, replica;
     enum llmsim_status status = result_table_count(table, columns[STEP_SEQS], &n_seqs, err);
-    if (status != LLMSIM_OK || n_seqs == 0)
-        return status;
-    status = result_table_ns(table, columns[STEP_START], &start_ns, err);
+    if (status == LLMSIM_OK)
+        status = result_table_ns(table, columns[STEP_START], &start_ns, err);
     if (status == LLMSIM_OK)
         status = result_table_ns(table, columns[STEP_DURATION], &duration_ns, err);
     if (status == LLMSIM_OK)
-        load_add_decode_step(&p->load, &p->axis, start_ns, start_ns + duration_ns, n_seqs);
+        status = read_replica(table, columns[STEP_REPLICA], &replica, err);
+    if (status == LLMSIM_OK)
+        load_add_step(&p->load, &p->axis, replica, start_ns, after(start_ns, duration_ns), n_seqs);
     return status;
 }
 
@@ -203,38 +269,45 @@ static enum llmsim_status check_chosen(const struct replay_plot *p, struct llmsi
     return LLMSIM_OK;
 }
 
+static enum llmsim_status init_load(struct replay_plot *p, struct llmsim_error *err)
+{
+    uint64_t n_prefill = summary_count(p, "settings", "prefill_replicas", LLMSIM_MAX_REPLICAS);
+    uint64_t n = n_prefill > 0
+                     ? summary_count(p, "settings", "decode_replicas", LLMSIM_MAX_REPLICAS)
+                     : summary_count(p, "settings", "replicas", LLMSIM_MAX_REPLICAS);
+    return load_init(&p->load, (uint32_t)(n_prefill + (n > 0 ? n : 1)), (uint32_t)n_prefill, err);
+}
+
 static enum llmsim_status read_all(struct replay_plot *p, struct llmsim_error *err)
 {
     bool found;
     struct result_table tokens;
     double until_ns = run_title_number(p->summary.root, "settings", "until", 0) * 1e9 + 0.5;
     p->until_ns = until_ns > 0 && until_ns < (double)INT64_MAX ? (int64_t)until_ns : 0;
-    enum llmsim_status status =
-        read_table(p, "requests.csv", request_columns, N_REQUEST_COLUMNS, &found, widen_axis, err);
+    enum llmsim_status status = read_table(p, &requests_table, &found, widen_axis, err);
     if (status == LLMSIM_OK)
         status = result_table_open(&tokens, p->options->dir, "tokens.csv", &p->has_tokens, err);
     if (status != LLMSIM_OK)
         return status;
     result_table_close(&tokens);
     p->axis = time_axis_make(p->axis.low_ns, p->axis.high_ns);
-    double n_tokens = run_title_number(p->summary.root, "tokens", "output", 0);
-    status = latency_init(&p->ttft, "ttft", p->n_completed, err);
+    uint64_t n_tokens = summary_count(p, "tokens", "output", INT64_MAX);
+    status = init_load(p, err);
     if (status == LLMSIM_OK)
-        status = p->has_tokens ? latency_init(&p->gap, "itl", (uint64_t)n_tokens, err)
+        status = latency_init(&p->ttft, "ttft", p->n_completed, err);
+    if (status == LLMSIM_OK)
+        status = p->has_tokens ? latency_init(&p->gap, "itl", n_tokens, err)
                                : latency_init(&p->gap, "tpot", p->n_completed, err);
     if (status == LLMSIM_OK)
         status = latency_init(&p->e2e, "e2e", p->n_completed, err);
     if (status == LLMSIM_OK)
-        status = read_table(p, "requests.csv", request_columns, N_REQUEST_COLUMNS, &found,
-                            add_request, err);
+        status = read_table(p, &requests_table, &found, add_request, err);
     if (status == LLMSIM_OK)
         status = check_chosen(p, err);
     if (status == LLMSIM_OK)
-        status =
-            read_table(p, "tokens.csv", token_columns, N_TOKEN_COLUMNS, &found, add_token, err);
+        status = read_table(p, &tokens_table, &found, add_token, err);
     if (status == LLMSIM_OK)
-        status = read_table(p, "steps.csv", step_columns, N_STEP_COLUMNS, &p->load.has_steps,
-                            add_step, err);
+        status = read_table(p, &steps_table, &p->load.has_steps, add_step, err);
     return status;
 }
 
@@ -284,7 +357,7 @@ static void put_chosen_range(const struct chosen_tokens *chosen, struct llmsim_o
 /* What the script of the chosen requests needs. */
 static void put_chosen(const struct chosen_tokens *chosen, struct llmsim_output *out)
 {
-    char name[32], title[256];
+    char name[32], title[256], id[4 * MAX_ID];
     if (chosen->n_requests == 0)
         return;
     plot_put(out, "n_chosen = %zu\narray chosen[n_chosen]\n", chosen->n_requests);
@@ -292,8 +365,9 @@ static void put_chosen(const struct chosen_tokens *chosen, struct llmsim_output 
     for (size_t i = 0; i < chosen->n_requests; i++) {
         const struct chosen_request *r = &chosen->requests[i];
         (void)snprintf(name, sizeof name, "chosen[%zu]", i + 1);
-        (void)snprintf(title, sizeof title, "%.64s: %u prompt, %u output tokens", r->id,
-                       r->prompt_tokens, r->output_tokens);
+        gnuplot_text_cut(id, sizeof id, r->id, MAX_ID);
+        (void)snprintf(title, sizeof title, "%s: %u prompt, %u output", id, r->prompt_tokens,
+                       r->output_tokens);
         plot_put_text(out, name, title, GNUPLOT_TEXT);
     }
 }
@@ -308,6 +382,18 @@ static void put_span(struct llmsim_output *out, const char *name, const struct t
     plot_put_text(out, name, text, GNUPLOT_TEXT);
 }
 
+/* The label of an axis of time. */
+static void put_origin(struct llmsim_output *out, const struct time_axis *axis)
+{
+    char text[96];
+    if (axis->origin_ns == 0)
+        (void)snprintf(text, sizeof text, "time (%s)", axis->unit);
+    else
+        (void)snprintf(text, sizeof text, "time since the first arrival, at %.3f s (%s)",
+                       (double)axis->origin_ns / 1e9, axis->unit);
+    plot_put_text(out, "time_label", text, GNUPLOT_TEXT);
+}
+
 /* run.gp: what all scripts of this run load. */
 static enum llmsim_status write_run(struct replay_plot *p, struct llmsim_error *err)
 {
@@ -320,12 +406,16 @@ static enum llmsim_status write_run(struct replay_plot *p, struct llmsim_error *
              "an axis of time %s.\n",
              p->axis.unit);
     run_title_put(&out, p->summary.root);
-    plot_put(&out, "time_unit = '%s'\ntime_low = %.9g\ntime_high = %.9g\n", p->axis.unit,
-             time_axis_value(&p->axis, p->axis.low_ns), time_axis_value(&p->axis, p->axis.high_ns));
+    plot_put(&out, "time_low = %.9g\ntime_high = %.9g\n", time_axis_value(&p->axis, p->axis.low_ns),
+             time_axis_value(&p->axis, p->axis.high_ns));
     put_span(&out, "span_text", &p->axis, p->e2e.n_spans);
     put_span(&out, "load_span_text", &p->axis, TIME_SPANS);
-    plot_put(&out, "gap = '%s'\nhas_steps = %d\nhas_batches = %d\n", p->gap.name, p->load.has_steps,
-             p->load.has_batches);
+    put_origin(&out, &p->axis);
+    plot_put(&out,
+             "gap = '%s'\nhas_steps = %d\nhas_batches = %d\nn_replicas = %u\nn_prefill = %u\n"
+             "has_each = %d\n",
+             p->gap.name, p->load.has_steps, p->load.has_batches, p->load.n_replicas,
+             p->load.n_prefill, p->load.n_tracked > 0);
     latency_put(&p->ttft, &out);
     latency_put(&p->gap, &out);
     latency_put(&p->e2e, &out);
@@ -416,6 +506,7 @@ enum llmsim_status plot_replay(const struct llmsim_plot_options *options, struct
             status = write_all(p, err);
         llmsim_json_fini(&p->summary);
     }
+    load_fini(&p->load);
     latency_fini(&p->ttft);
     latency_fini(&p->gap);
     latency_fini(&p->e2e);

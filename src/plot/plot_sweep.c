@@ -29,16 +29,17 @@ static void put_range(const struct sweep_points *p, size_t metric, struct llmsim
                  low > 0 ? low : high, sweep_metric_names[metric], high);
 }
 
-/* "sweep of 48 points: policy (2), rate_scale (4)" */
+/* "conv.csv, 48 of 48 points: policy (2), rate_scale (4)" */
 static void put_subtitle(const struct sweep_points *p, const char *trace, struct llmsim_output *out)
 {
-    char text[512];
-    size_t used = (size_t)snprintf(text, sizeof text, "%.100s, %zu of %llu points:", trace,
+    char text[1024], cut[4 * SUBTITLE_WIDTH];
+    size_t used = (size_t)snprintf(text, sizeof text, "%.100s, %zu of %llu points", trace,
                                    p->n_points, (unsigned long long)p->n_rows);
     for (size_t i = 0; i < p->n_axes && used < sizeof text; i++)
-        used += (size_t)snprintf(text + used, sizeof text - used, "%s %.60s (%zu)",
-                                 i > 0 ? "," : "", p->axes[i].name, p->axes[i].values.n);
-    plot_put_text(out, "subtitle", text, GNUPLOT_TEXT);
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s %.200s (%zu)",
+                                 i > 0 ? "," : ":", p->axes[i].title, p->axes[i].values.n);
+    gnuplot_text_cut(cut, sizeof cut, text, SUBTITLE_WIDTH);
+    plot_put_text(out, "subtitle", cut, GNUPLOT_TEXT);
 }
 
 static const char *text_or(const cJSON *root, const char *object, const char *name,
@@ -61,19 +62,17 @@ static enum llmsim_status write_run(const struct sweep_points *p, const cJSON *m
     (void)snprintf(heading, sizeof heading, "%.127s on %.127s",
                    text_or(manifest, "settings", "model", "several models"),
                    text_or(manifest, "settings", "gpu", "several GPUs"));
-    plot_put_text(&out, "heading", manifest != NULL ? heading : "sweep", GNUPLOT_TEXT);
+    char cut[4 * HEADING_WIDTH];
+    gnuplot_text_cut(cut, sizeof cut, heading, HEADING_WIDTH);
+    plot_put_text(&out, "heading", manifest != NULL ? cut : "sweep", GNUPLOT_TEXT);
     put_subtitle(p, text_or(manifest, "trace", "name", "sweep.csv"), &out);
     for (size_t m = 0; m < SWEEP_N_METRICS; m++)
         put_range(p, m, &out);
-    double most = 0;
-    for (size_t i = 0; i < p->n_points; i++)
-        most = p->points[i].tokens_per_s > most ? p->points[i].tokens_per_s : most;
-    plot_put(&out, "tokens_per_s_high = %.9g\n", most);
     return plot_files_end(&out, LLMSIM_OK, err);
 }
 
 /* manifest.json says what all points share; a sweep.csv that was copied lacks it. */
-static enum llmsim_status write_described(const struct sweep_points *p, const char *dir,
+static enum llmsim_status write_described(struct sweep_points *p, const char *dir,
                                           const struct plot_files *files, struct llmsim_error *err)
 {
     char *path;
@@ -85,7 +84,9 @@ static enum llmsim_status write_described(const struct sweep_points *p, const ch
     if (is_there)
         status = llmsim_json_load(&manifest, path, err);
     if (status == LLMSIM_OK) {
-        status = write_run(p, manifest.root, files, err);
+        status = sweep_axes_find(p, manifest.root, err);
+        if (status == LLMSIM_OK)
+            status = write_run(p, manifest.root, files, err);
         if (is_there)
             llmsim_json_fini(&manifest);
     }
@@ -107,6 +108,8 @@ enum llmsim_status plot_sweep(const struct llmsim_plot_options *options, struct 
                                 "sweep.csv has no point that was run to its end");
     if (status == LLMSIM_OK)
         status = write_described(&points, options->dir, files, err);
+    if (status == LLMSIM_OK)
+        status = sweep_fronts_find(&points, err);
     if (status == LLMSIM_OK)
         status = plot_files_add_part(files, "axis", err);
     for (size_t i = 0; i < points.n_axes && status == LLMSIM_OK; i++)

@@ -39,7 +39,7 @@ static void add(char title[static TITLE_MAX], const char *format, ...)
 
 void run_title_put(struct llmsim_output *out, const cJSON *summary)
 {
-    char title[TITLE_MAX] = "";
+    char title[TITLE_MAX] = "", cut[4 * SUBTITLE_WIDTH];
     double replicas = run_title_number(summary, "settings", "replicas", 1);
     double prefill_replicas = run_title_number(summary, "settings", "prefill_replicas", 0);
     double gpus = run_title_number(summary, "settings", "tensor_parallel_size", 1);
@@ -53,7 +53,8 @@ void run_title_put(struct llmsim_output *out, const cJSON *summary)
             run_title_number(summary, "settings", "decode_replicas", 0));
     else if (replicas > 1)
         add(title, ", %g replicas", replicas);
-    plot_put_text(out, "heading", title, GNUPLOT_TEXT);
+    gnuplot_text_cut(cut, sizeof cut, title, HEADING_WIDTH);
+    plot_put_text(out, "heading", cut, GNUPLOT_TEXT);
     title[0] = '\0';
     add(title, "%s", text_of(summary, "trace", "name"));
     if (rate_scale < 1 || rate_scale > 1)
@@ -67,5 +68,6 @@ void run_title_put(struct llmsim_output *out, const cJSON *summary)
             run_title_number(summary, "settings", "block_size", 0));
     else
         add(title, "without limit");
-    plot_put_text(out, "subtitle", title, GNUPLOT_TEXT);
+    gnuplot_text_cut(cut, sizeof cut, title, SUBTITLE_WIDTH);
+    plot_put_text(out, "subtitle", cut, GNUPLOT_TEXT);
 }

@@ -5,6 +5,10 @@
 #include "json_file.h"
 #include "output.h"
 
+/* Characters that a picture has room for. */
+#define HEADING_WIDTH 110u
+#define SUBTITLE_WIDTH 160u
+
 /* heading = 'MODEL on GPU' and subtitle = 'settings' for a script, from a summary.json. */
 void run_title_put(struct llmsim_output *out, const cJSON *summary);
 

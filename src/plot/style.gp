@@ -14,6 +14,9 @@ set datafile separator ","
 blue = "#0072B2"
 vermilion = "#D55E00"
 grey = "#AAAAAA"
+dark_grey = "#777777"
+light_grey = "#CCCCCC"
+light_blue = "#B9DCF0"
 colours = "#0072B2 #D55E00 #009E73 #CC79A7 #E69F00 #56B4E9 #000000 #F0E442"
 colour(i) = word(colours, 1 + (i - 1) % 8)
 dashes(i) = 1 + (i - 1) / 8

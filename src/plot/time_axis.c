@@ -1,8 +1,12 @@
 #include "time_axis.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "llmsim/time.h"
+
+/* Lengths of the axis between 0 and its beginning. */
+#define FAR_FROM_0 50
 
 struct time_axis time_axis_make(int64_t low_ns, int64_t high_ns)
 {
@@ -18,7 +22,10 @@ struct time_axis time_axis_make(int64_t low_ns, int64_t high_ns)
     size_t i = 0;
     while (i + 1 < sizeof units / sizeof *units && (high_ns - low_ns) / 3 < units[i].ns)
         i++;
-    return (struct time_axis){low_ns, high_ns, units[i].name, (double)units[i].ns};
+    /* Digits of the tics would be the same from one end to the other. */
+    bool is_far = low_ns / FAR_FROM_0 > high_ns - low_ns;
+    return (struct time_axis){low_ns, high_ns, is_far ? low_ns : 0, units[i].name,
+                              (double)units[i].ns};
 }
 
 int64_t time_axis_edge(const struct time_axis *axis, unsigned k, unsigned n)
@@ -41,7 +48,7 @@ unsigned time_axis_span(const struct time_axis *axis, int64_t ns, unsigned n)
 
 double time_axis_value(const struct time_axis *axis, int64_t ns)
 {
-    return (double)ns / axis->unit_ns;
+    return (double)(ns - axis->origin_ns) / axis->unit_ns;
 }
 
 void span_means_add(struct span_means *means, const struct time_axis *axis, int64_t begin_ns,

@@ -9,10 +9,10 @@ load "style.gp"
 set xrange [0 : *]
 set yrange [0 : *]
 eval begin_panels
-eval place(0.07, 0.70, 0.43, 0.91)
+eval place(0.07, 0.69, 0.43, 0.91)
 if (!is_text) { set ylabel "tokens so far" offset 1, 0 }
 unset xlabel
-set key at screen 0.71, 0.91 left top Left reverse samplen 2
+set key at screen 0.70, 0.91 left top Left reverse samplen 2 title "request: tokens" left
 if (is_text) {
     panel_title = "tokens over seconds since the arrival"; eval set_panel_title
     set key default
@@ -25,7 +25,7 @@ if (is_text) {
 }
 eval end_panel
 
-eval place(0.07, 0.70, 0.09, 0.36)
+eval place(0.07, 0.69, 0.09, 0.36)
 set xlabel "time since the arrival (s)"
 set key off
 low = low_of("chosen")

@@ -3,6 +3,7 @@
 
 #include "chosen_tokens.h"
 #include "latency.h"
+#include "load.h"
 #include "result_table.h"
 #include "support/files.h"
 #include "support/random_case.h"
@@ -145,5 +146,76 @@ Test(result_table, plain_and_quoted)
     result_table_close(&table);
     cr_assert_eq(result_table_open(&table, dir, "b.csv", &found, NULL), LLMSIM_OK);
     cr_expect_not(found);
+    remove_dir(dir);
+}
+
+/* Far from 0 the axis counts from its beginning; a window of a long trace keeps the trace's time.
+ */
+Test(time_axis, origin)
+{
+    int64_t epoch = 1700000000 * LLMSIM_NS_PER_S, hour = 3600 * LLMSIM_NS_PER_S;
+    struct time_axis far = time_axis_make(epoch, epoch + hour);
+    cr_expect_eq(far.origin_ns, epoch);
+    cr_expect_float_eq(time_axis_value(&far, epoch + hour / 2), 30, 1e-9); /* min */
+    struct time_axis window = time_axis_make(20 * hour, 21 * hour);
+    cr_expect_eq(window.origin_ns, 0);
+    cr_expect_float_eq(time_axis_value(&window, 21 * hour), 1260, 1e-9);
+}
+
+/* Row k of a CSV file of numbers, after the header; -1 where a field is empty. */
+static void read_row(const char *dir, const char *name, size_t k, double *values, size_t n)
+{
+    char path[512];
+    size_t length;
+    (void)snprintf(path, sizeof path, "%s/%s", dir, name);
+    char *text = read_file(path, &length), *line = text;
+    cr_assert_not_null(text);
+    for (size_t i = 0; i <= k; i++)
+        line = strchr(line, '\n') + 1;
+    for (size_t i = 0; i < n; i++) {
+        char *end;
+        values[i] = strtod(line, &end);
+        if (end == line)
+            values[i] = -1;
+        line = end + 1;
+    }
+    free(text);
+}
+
+/* Spans of 1 s. Prefill replica 0 works all of span 0. Decode replica 1 has 4 requests in its steps
+ * for 2 s, decode replica 2 has 2 requests for 1 s; afterwards nothing runs. In span 0 two requests
+ * wait for replica 0 and one for replica 1; they run on 1, 1 and 2. */
+Test(load, replicas_and_pools)
+{
+    static struct load load;
+    struct llmsim_plot_report report = {0};
+    char *dir = scratch_dir();
+    struct plot_files files = {.dir = dir, .report = &report};
+    const int64_t s = LLMSIM_NS_PER_S;
+    struct time_axis axis = time_axis_make(0, TIME_SPANS * s);
+    cr_assert_eq(load_init(&load, 3, 1, NULL), LLMSIM_OK);
+    load.has_steps = true;
+    load_add_step(&load, &axis, 0, 0, s, 0);
+    load_add_step(&load, &axis, 1, 0, 2 * s, 4);
+    load_add_step(&load, &axis, 2, 0, s, 2);
+    load_add_request(&load, &axis, 0, 1, 0, s, 2 * s);
+    load_add_request(&load, &axis, 0, 1, 0, s, 2 * s);
+    load_add_request(&load, &axis, 1, 2, 0, s, 2 * s);
+    cr_assert_eq(load_write(&load, &axis, &files, NULL), LLMSIM_OK);
+    /* time, waiting, running, batch_mean, batch_max, most_waiting, most_running, least_batch,
+     * most_batch, busy, busy_prefill, least_busy, most_busy */
+    static const double expected[3][13] = {
+        {0, 3, 0, 3, 4, 2, 0, 2, 4, 1, 1, 1, 1},
+        {0, 0, 3, 4, 4, 0, 2, 4, 4, 0.5, 0, 0, 1},
+        {0, 0, 0, -1, -1, 0, 0, -1, -1, 0, 0, 0, 0},
+    };
+    for (size_t k = 0; k < 3; k++) {
+        double values[13];
+        read_row(dir, "load.csv", k, values, 13);
+        for (size_t i = 1; i < 13; i++)
+            cr_expect_float_eq(values[i], expected[k][i], 1e-6, "span %zu, column %zu: %g, not %g",
+                               k, i, values[i], expected[k][i]);
+    }
+    load_fini(&load);
     remove_dir(dir);
 }

@@ -152,6 +152,22 @@ Test(plot_texts, tic_labels)
     cr_expect_str_eq(label, "50%%''s %%n");
 }
 
+/* "…" stands for what is cut off; whole characters, and no more bytes than there is room for. */
+Test(plot_texts, cut)
+{
+    char cut[16];
+    gnuplot_text_cut(cut, sizeof cut, "abcd", 4);
+    cr_expect_str_eq(cut, "abcd");
+    gnuplot_text_cut(cut, sizeof cut, "abcde", 4);
+    cr_expect_str_eq(cut, "abc\u2026");
+    gnuplot_text_cut(cut, sizeof cut, "\u00e9\u00e9\u00e9\u00e9", 3);
+    cr_expect_str_eq(cut, "\u00e9\u00e9\u2026");
+    gnuplot_text_cut(cut, 8, "\u4e2d\u4e2d\u4e2d", 9);
+    cr_expect_str_eq(cut, "\u4e2d\u2026");
+    gnuplot_text_cut(cut, sizeof cut, "", 3);
+    cr_expect_str_eq(cut, "");
+}
+
 Test(plot_texts, replay)
 {
     char *dir = scratch_dir(), output[256], text[TEXT_ROOM], field[TEXT_ROOM];
