@@ -12,6 +12,7 @@
 
 #include "llmsim/choice.h"
 #include "llmsim/fitted.h"
+#include "llmsim/shape.h"
 #include "llmsim/status.h"
 
 #ifdef __cplusplus
@@ -40,6 +41,7 @@ struct llmsim_model {
     unsigned hidden_size;   /* width of the layers' output */
     unsigned max_positions; /* prompt and output tokens of one request, at most */
     unsigned num_experts;   /* of a layer; 0 also of a model that is no mixture of experts */
+    struct llmsim_shape shape;
 };
 
 struct llmsim_catalogue;
@@ -113,23 +115,16 @@ struct llmsim_model_source {
 };
 
 struct llmsim_model_shape {
-    struct llmsim_model model;
-    uint64_t parameters_total;
-    uint64_t parameters_active; /* a token's share: fewer than total in a mixture of experts */
-    unsigned num_kv_heads;
-    unsigned head_dim;
-    unsigned intermediate_size; /* of the MLP: of gate and up each, where it is gated */
-    unsigned vocab_size;
-    bool has_gated_mlp;
-    bool ties_embeddings;         /* the LM head has the embedding's weights */
-    unsigned bytes_per_parameter; /* of the dtype; also of an element of the KV cache */
+    struct llmsim_model model; /* its shape is not known where only safetensors_path gives a size */
     char architecture[LLMSIM_MAX_NAME + 1];
+    bool is_part; /* the config is of more than text: this is its text part */
 };
 
-/* Count a model's parameters from the architecture in its config.json. The weights' bytes are
- * parameters × bytes of the dtype unless safetensors_path gives the exact size, which a quantized
- * model needs. Errors: LLMSIM_CATALOGUE names the key that is missing or the architecture that is
- * not known; LLMSIM_IO. */
+/* Count a model's parameters from the architecture in its config.json. The weights' bytes follow
+ * from them and from how the checkpoint says that it is quantized: in the config, or in an
+ * hf_quant_config.json beside it; safetensors_path gives the exact size. Errors: LLMSIM_CATALOGUE
+ * names the key that is missing or the architecture or quantization that is not known; LLMSIM_IO.
+ */
 LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
 llmsim_model_from_config(const struct llmsim_model_source *source, struct llmsim_model_shape *shape,
                          struct llmsim_error *err);

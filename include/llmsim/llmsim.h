@@ -17,6 +17,7 @@
 #include "llmsim/ratio.h"
 #include "llmsim/replay.h"
 #include "llmsim/results.h"
+#include "llmsim/shape.h"
 #include "llmsim/sink.h"
 #include "llmsim/stat.h"
 #include "llmsim/status.h"

@@ -267,24 +267,72 @@ static enum llmsim_status fail_zero_byte(const struct llmsim_json *json, const c
                           "a zero byte, where %s was expected", instead);
 }
 
+/* Parse json->text; `readable` is the same, with what cJSON cannot read replaced byte by byte. */
+static enum llmsim_status parse(struct llmsim_json *json, const char *readable, size_t length,
+                                struct llmsim_error *err)
+{
+    const char *text = json->text;
+    /* cJSON takes NUL for white space. */
+    const char *end = memchr(text, '\0', length);
+    if (end != NULL)
+        return fail_zero_byte(json, end, "JSON text", err);
+    if ((json->root = cJSON_ParseWithLengthOpts(readable, length + 1, &end, true)) == NULL)
+        return fail_syntax(json, (size_t)(end - readable), err);
+    if ((end = find_escaped_nul(text)) != NULL)
+        return fail_zero_byte(json, end, "a character", err);
+    return check_repeated_keys_below(json, json->root, err);
+}
+
 enum llmsim_status llmsim_json_parse(struct llmsim_json *json, const char *path, char *text,
                                      size_t length, struct llmsim_error *err)
 {
     *json = (struct llmsim_json){.path = strdup(path), .text = text};
-    enum llmsim_status status;
-    /* cJSON takes NUL for white space. */
-    const char *end = memchr(text, '\0', length);
-    if (json->path == NULL) {
-        status = llmsim_fail_at(err, LLMSIM_RUN_FAILED, path, 0, 0, "out of memory");
-    } else if (end != NULL) {
-        status = fail_zero_byte(json, end, "JSON text", err);
-    } else if ((json->root = cJSON_ParseWithLengthOpts(text, length + 1, &end, true)) == NULL) {
-        status = fail_syntax(json, (size_t)(end - text), err);
-    } else if ((end = find_escaped_nul(text)) != NULL) {
-        status = fail_zero_byte(json, end, "a character", err);
-    } else {
-        status = check_repeated_keys_below(json, json->root, err);
+    enum llmsim_status status =
+        json->path != NULL ? parse(json, text, length, err)
+                           : llmsim_fail_at(err, LLMSIM_RUN_FAILED, path, 0, 0, "out of memory");
+    if (status != LLMSIM_OK)
+        llmsim_json_fini(json);
+    return status;
+}
+
+/* A number that is none becomes -1, which no key takes, and spaces. */
+static void replace_non_numbers(char *text)
+{
+    static const char *const words[] = {"NaN", "Infinity", "-Infinity"};
+    bool is_string = false;
+    for (char *p = text; *p != '\0'; p++) {
+        if (is_string && p[0] == '\\' && p[1] != '\0')
+            p++;
+        else if (*p == '"')
+            is_string = !is_string;
+        for (size_t i = 0; i < sizeof words / sizeof *words && !is_string; i++) {
+            size_t n = strlen(words[i]);
+            if (strncmp(p, words[i], n) == 0 && strchr(",]} \t\r\n", p[n]) != NULL) {
+                memset(p, ' ', n);
+                memcpy(p, "-1", 2);
+            }
+        }
     }
+}
+
+enum llmsim_status llmsim_json_load_of_others(struct llmsim_json *json, const char *path,
+                                              struct llmsim_error *err)
+{
+    char *text = NULL;
+    size_t length = 0;
+    enum llmsim_status status = read_file(path, &text, &length, err);
+    if (status != LLMSIM_OK)
+        return status;
+    char *readable = malloc(length + 1);
+    *json = (struct llmsim_json){.path = strdup(path), .text = text};
+    if (readable == NULL || json->path == NULL) {
+        status = llmsim_fail_at(err, LLMSIM_RUN_FAILED, path, 0, 0, "out of memory");
+    } else {
+        memcpy(readable, text, length + 1);
+        replace_non_numbers(readable);
+        status = parse(json, readable, length, err);
+    }
+    free(readable);
     if (status != LLMSIM_OK)
         llmsim_json_fini(json);
     return status;

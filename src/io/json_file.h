@@ -30,6 +30,10 @@ LLMSIM_MUST_CHECK enum llmsim_status llmsim_json_load(struct llmsim_json *json, 
 LLMSIM_MUST_CHECK enum llmsim_status llmsim_json_parse(struct llmsim_json *json, const char *path,
                                                        char *text, size_t length,
                                                        struct llmsim_error *err);
+/* As load, of a file that somebody else wrote: NaN, Infinity and -Infinity, which Python writes and
+ * JSON has not, are numbers, though none that any kind of key below accepts. */
+LLMSIM_MUST_CHECK enum llmsim_status
+llmsim_json_load_of_others(struct llmsim_json *json, const char *path, struct llmsim_error *err);
 void llmsim_json_fini(struct llmsim_json *json);
 
 /* Where a node of the tree stands in the text: its key (SIZE_MAX in an array and for the root) and

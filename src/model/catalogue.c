@@ -13,6 +13,7 @@
 #include "json_file.h"
 #include "llmsim/cost.h"
 #include "llmsim/nearest.h"
+#include "model_entry.h"
 #include "output.h"
 
 /* Names that an error lists. */
@@ -70,41 +71,6 @@ static const struct llmsim_json_key gpu_keys[] = {
      .optional = true,
      .max = 1e6,
      .offset = offsetof(struct gpu_entry, gpu.usd_per_hour)},
-    LLMSIM_JSON_KEY_END,
-};
-
-static const struct llmsim_json_key model_keys[] = {
-    {.name = "num_hidden_layers",
-     .kind = LLMSIM_JSON_COUNT,
-     .max = 1e4,
-     .offset = offsetof(struct llmsim_model, num_hidden_layers)},
-    {.name = "num_heads",
-     .kind = LLMSIM_JSON_COUNT,
-     .max = 1e4,
-     .offset = offsetof(struct llmsim_model, num_heads)},
-    {.name = "model_size_GB",
-     .kind = LLMSIM_JSON_POSITIVE,
-     .max = 1e6,
-     .offset = offsetof(struct llmsim_model, model_size_GB)},
-    {.name = "kvc_size_KB",
-     .kind = LLMSIM_JSON_POSITIVE,
-     .max = 1e6,
-     .offset = offsetof(struct llmsim_model, kvc_size_KB)},
-    {.name = "hidden_size",
-     .kind = LLMSIM_JSON_COUNT,
-     .optional = true,
-     .max = 1e6,
-     .offset = offsetof(struct llmsim_model, hidden_size)},
-    {.name = "max_position_embeddings",
-     .kind = LLMSIM_JSON_COUNT,
-     .optional = true,
-     .max = 1e9,
-     .offset = offsetof(struct llmsim_model, max_positions)},
-    {.name = "num_experts",
-     .kind = LLMSIM_JSON_COUNT,
-     .optional = true,
-     .max = 1e4,
-     .offset = offsetof(struct llmsim_model, num_experts)},
     LLMSIM_JSON_KEY_END,
 };
 
@@ -277,7 +243,7 @@ static enum llmsim_status read_models(const struct llmsim_json *json, struct llm
         struct llmsim_model *m = &(*models)[(*n)++];
         enum llmsim_status status = read_name(json, entry, m->name, err);
         if (status == LLMSIM_OK)
-            status = llmsim_json_read(json, entry, model_keys, LLMSIM_JSON_REFUSE_UNKNOWN, m, err);
+            status = llmsim_model_entry_read(json, entry, m, err);
         if (status != LLMSIM_OK)
             return status;
     }
@@ -809,22 +775,14 @@ enum llmsim_status llmsim_catalogue_put_model(const char *data_dir,
                                               const struct llmsim_model *model,
                                               struct llmsim_error *err)
 {
-    const struct number numbers[] = {
-        {"num_hidden_layers", model->num_hidden_layers},
-        {"num_heads", model->num_heads},
-        {"model_size_GB", model->model_size_GB},
-        {"kvc_size_KB", model->kvc_size_KB},
-        {"hidden_size", model->hidden_size},
-        {"max_position_embeddings", model->max_positions},
-        {"num_experts", model->num_experts},
-    };
     struct llmsim_json json;
     enum llmsim_status status = load_to_change(data_dir, "model.json", &json, err);
     if (status != LLMSIM_OK)
         return status;
-    status = put_entry(&json, model->name,
-                       print_entry(model->name, numbers, sizeof numbers / sizeof *numbers, NULL),
+    cJSON *entry = llmsim_model_entry_make(model);
+    status = put_entry(&json, model->name, entry != NULL ? print_member(model->name, entry) : NULL,
                        check_models, err);
+    cJSON_Delete(entry);
     llmsim_json_fini(&json);
     return status;
 }

@@ -59,23 +59,33 @@ enum llmsim_status llmsim_network_init(struct llmsim_network *network,
                                        const struct llmsim_model_shape *shape,
                                        enum llmsim_dtype dtype, struct llmsim_error *err)
 {
+    const struct llmsim_shape *s = &shape->model.shape;
+    /* A window bounds what attention reads, not what it does with it. */
+    bool all_windowed = s->windowed.layers == s->num_hidden_layers;
+    const struct llmsim_attention_shape *attention = all_windowed ? &s->windowed : &s->full;
     *network = (struct llmsim_network){
         .dtype = dtype,
-        .n_layers = shape->model.num_hidden_layers,
-        .hidden_size = shape->model.hidden_size,
-        .intermediate_size = shape->intermediate_size,
-        .vocab_size = shape->vocab_size,
-        .n_heads = shape->model.num_heads,
-        .n_kv_heads = shape->num_kv_heads,
-        .head_dim = shape->head_dim,
-        .has_gated_mlp = shape->has_gated_mlp,
-        .ties_embeddings = shape->ties_embeddings,
+        .n_layers = s->num_hidden_layers,
+        .hidden_size = s->hidden_size,
+        .intermediate_size = s->intermediate_size,
+        .vocab_size = s->vocab_size,
+        .n_heads = attention->num_heads,
+        .n_kv_heads = attention->num_kv_heads,
+        .head_dim = attention->head_dim,
+        .has_gated_mlp = !s->mlp_is_not_gated,
+        .ties_embeddings = s->tie_word_embeddings,
     };
     memcpy(network->name, shape->model.name, sizeof network->name);
-    if (shape->model.num_experts > 0)
+    if (s->moe.layers > 0)
         return llmsim_fail(err, LLMSIM_CATALOGUE,
                            "%s is a mixture of %u experts; the profilers run dense models only",
-                           network->name, shape->model.num_experts);
+                           network->name, s->moe.num_experts);
+    if (attention->layers != s->num_hidden_layers || s->dense_layers != s->num_hidden_layers ||
+        s->attn_output_gate || s->indexer.layers > 0)
+        return llmsim_fail(err, LLMSIM_CATALOGUE,
+                           "%s has layers of several kinds; the profilers run models whose layers "
+                           "are alike, attention and an MLP",
+                           network->name);
     /* Loads of 16 bytes. */
     if (network->hidden_size % 8 != 0 || network->intermediate_size % 8 != 0)
         return llmsim_fail(err, LLMSIM_CATALOGUE,

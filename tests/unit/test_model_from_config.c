@@ -77,7 +77,7 @@ static const struct {
     {"meta-llama/Llama-3.1-405B-Instruct", "meta-llama/Llama-3.1-405B", 405853388800, 405853388800},
     {"mistralai/Mistral-7B-v0.1", NULL, 7241732096, 7241732096},
     {"mistralai/Mistral-7B-Instruct-v0.1", "mistralai/Mistral-7B-v0.1", 7241732096, 7241732096},
-    {"mistralai/Mistral-7B-Instruct-v0.2", "mistralai/Mistral-7B-v0.1", 7241732096, 7241732096},
+    {"mistralai/Mistral-7B-Instruct-v0.2", NULL, 7241732096, 7241732096},
     {"mistralai/Mistral-7B-v0.3", NULL, 7248023552, 7248023552},
     {"mistralai/Mistral-7B-Instruct-v0.3", "mistralai/Mistral-7B-v0.3", 7248023552, 7248023552},
     {"mistralai/Mixtral-8x7B-v0.1", NULL, 46702792704, 12879925248},
@@ -118,7 +118,7 @@ static const struct {
 static struct llmsim_model_shape shape_of_shipped(size_t i)
 {
     char path[512];
-    struct llmsim_model_shape shape = {.parameters_total = 0};
+    struct llmsim_model_shape shape = {.is_part = false};
     const char *fixture = shipped[i].fixture;
     (void)snprintf(path, sizeof path, LLMSIM_TEST_SOURCE_DIR "/tests/data/configs/%s.json",
                    fixture != NULL ? fixture : shipped[i].name);
@@ -134,11 +134,43 @@ Test(model_from_config, counts_of_public_models)
     for (size_t i = 0; i < N_SHIPPED; i++) {
         struct llmsim_model_shape shape = shape_of_shipped(i);
         cr_expect_str_eq(shape.model.name, shipped[i].name);
-        cr_expect_eq(shape.parameters_total, shipped[i].total, "%s: %llu", shipped[i].name,
-                     (unsigned long long)shape.parameters_total);
-        cr_expect_eq(shape.parameters_active, shipped[i].active, "%s: %llu", shipped[i].name,
-                     (unsigned long long)shape.parameters_active);
+        cr_expect_eq(shape.model.shape.parameters, shipped[i].total, "%s: %llu", shipped[i].name,
+                     (unsigned long long)shape.model.shape.parameters);
+        cr_expect_eq(shape.model.shape.active_parameters, shipped[i].active, "%s: %llu",
+                     shipped[i].name, (unsigned long long)shape.model.shape.active_parameters);
     }
+}
+
+/* Every member, as the shape's padding may be any. */
+static void expect_same_shape(const struct llmsim_shape *a, const struct llmsim_shape *b,
+                              const char *name)
+{
+#define SAME(member) cr_expect_eq(a->member, b->member, "%s: " #member, name)
+#define SAME_PART(member)                                                                          \
+    cr_expect_arr_eq(&a->member, &b->member, sizeof a->member, "%s: " #member, name)
+    cr_expect(a->is_known && b->is_known, "%s", name);
+    SAME(hidden_size);
+    SAME(num_hidden_layers);
+    SAME(vocab_size);
+    SAME(tie_word_embeddings);
+    SAME(parallel_blocks);
+    SAME(attn_output_gate);
+    SAME(attention_k_eq_v);
+    SAME(mlp_is_not_gated);
+    /* Of counts alone, without padding. */
+    SAME_PART(full);
+    SAME_PART(windowed);
+    SAME_PART(mla);
+    SAME_PART(indexer);
+    SAME_PART(linear);
+    SAME(dense_layers);
+    SAME(intermediate_size);
+    SAME_PART(moe);
+    SAME_PART(formats);
+    SAME(kv_cache_format);
+    SAME(group_size);
+    SAME(parameters);
+    SAME(active_parameters);
 }
 
 /* model.json is what `profile model` makes of the configs, but for the one size that
@@ -161,6 +193,7 @@ Test(model_from_config, the_catalogue_follows_from_the_configs)
         cr_expect_gt(entry.hidden_size, 0, "%s", entry.name);
         cr_expect_eq(entry.max_positions, counted.max_positions, "%s", entry.name);
         cr_expect_eq(entry.num_experts, counted.num_experts, "%s", entry.name);
+        expect_same_shape(&entry.shape, &counted.shape, entry.name);
     }
     llmsim_catalogue_close(c);
 
@@ -300,10 +333,10 @@ Test(model_from_config, counts_by_hand)
     for (size_t i = 0; i < sizeof tiny / sizeof *tiny; i++) {
         struct llmsim_model_shape shape;
         cr_assert_eq(read_config(tiny[i].config, NULL, &shape), LLMSIM_OK, "%s", err.message);
-        cr_expect_eq(shape.parameters_total, tiny[i].total, "%s: %llu", tiny[i].config,
-                     (unsigned long long)shape.parameters_total);
-        cr_expect_eq(shape.parameters_active, tiny[i].active, "%s: %llu", tiny[i].config,
-                     (unsigned long long)shape.parameters_active);
+        cr_expect_eq(shape.model.shape.parameters, tiny[i].total, "%s: %llu", tiny[i].config,
+                     (unsigned long long)shape.model.shape.parameters);
+        cr_expect_eq(shape.model.shape.active_parameters, tiny[i].active, "%s: %llu",
+                     tiny[i].config, (unsigned long long)shape.model.shape.active_parameters);
         cr_expect_eq(shape.model.kvc_size_KB, tiny[i].kvc_size_KB, "%s", tiny[i].config);
         cr_expect_eq(shape.model.model_size_GB, (double)(2 * tiny[i].total) / 1e9);
     }
@@ -324,7 +357,7 @@ Test(model_from_config, the_largest_shape)
         LLMSIM_OK);
     /* 1024 layers of: attention 4 × 2^46; 1024 experts of 3 × 2^36; and little more. */
     double expected = 1024.0 * (4 * 0x1p46 + 1024 * 3 * 0x1p36);
-    cr_expect_float_eq((double)shape.parameters_total / expected, 1, 1e-3);
+    cr_expect_float_eq((double)shape.model.shape.parameters / expected, 1, 1e-3);
 }
 
 Test(model_from_config, the_whole_shape)
@@ -338,9 +371,9 @@ Test(model_from_config, the_whole_shape)
     cr_expect_str_eq(shape.architecture, "LlamaForCausalLM");
     cr_expect_eq(shape.model.num_hidden_layers, 2);
     cr_expect_eq(shape.model.num_heads, 2);
-    cr_expect_eq(shape.num_kv_heads, 1);
-    cr_expect_eq(shape.head_dim, 4);
-    cr_expect_eq(shape.bytes_per_parameter, 4);
+    cr_expect_eq(shape.model.shape.full.num_kv_heads, 1);
+    cr_expect_eq(shape.model.shape.full.head_dim, 4);
+    cr_expect_eq(shape.model.shape.formats[LLMSIM_WEIGHTS_OTHER], LLMSIM_FORMAT_FP32);
     cr_expect_eq(shape.model.model_size_GB, 1352 * 4 / 1e9);
     cr_expect_eq(shape.model.kvc_size_KB, 64.0 / 1024);
 }
@@ -361,10 +394,14 @@ Test(model_from_config, refused)
          "config.json:1:2: \"architectures\" is \"LlamaForCausalLM\", expected an array of strings "
          "of 1 to 127 bytes"},
         {CONFIG("LlamaForCasualLM", TINY),
-         "config.json:2:1: \"architectures\": \"LlamaForCasualLM\" is not known; those that are: "
-         "LlamaForCausalLM, MistralForCausalLM, MixtralForCausalLM, Qwen2ForCausalLM, "
-         "Qwen3ForCausalLM, Qwen3MoeForCausalLM, QWenLMHeadModel, OPTForCausalLM, "
-         "BloomForCausalLM"},
+         "config.json:2:1: \"architectures\": \"LlamaForCasualLM\" is not known (did you mean "
+         "\"LlamaForCausalLM\"?)"},
+        {CONFIG("T5Encoder", TINY),
+         "config.json:2:1: \"architectures\": \"T5Encoder\" is not known; "
+         "docs/catalogues.md lists those that are"},
+        {CONFIG("NemotronHForCausalLM", TINY),
+         "config.json:2:1: \"architectures\": \"NemotronHForCausalLM\" has Mamba layers, which are "
+         "not supported"},
         {LLAMA("\"hidden_size\": 8"), "config.json:1:1: key \"vocab_size\" is missing"},
         {CONFIG("MistralForCausalLM", TINY),
          "config.json:1:1: key \"num_key_value_heads\" is missing"},
@@ -393,9 +430,12 @@ Test(model_from_config, refused)
          "config.json:1:1: \"torch_dtype\" is \"int4\", expected bfloat16, float16 or float32"},
         {"{\"dtype\": \"float16\", \"architectures\": [\"LlamaForCausalLM\"], " TINY "}",
          "config.json:1:1: key \"_name_or_path\" is missing, and no name was given"},
-        {LLAMA(TINY ",\n\"quantization_config\": {\"bits\": 4}"),
-         "config.json:4:1: the weights are quantized (\"quantization_config\"): only a "
+        {LLAMA(TINY ",\n\"quantization_config\": {\"quant_method\": \"bitsandbytes\"}"),
+         "config.json:4:1: the weights are quantized by \"bitsandbytes\", which is not known: only "
+         "a "
          "safetensors index or file gives their size"},
+        {LLAMA(TINY ",\n\"quantization_config\": {\"bits\": 4}"),
+         "config.json:4:1: key \"quant_method\" is missing"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct llmsim_model_shape shape;
@@ -444,7 +484,7 @@ Test(model_from_config, size_from_an_index)
                  LLMSIM_OK, "%s", err.message);
     cr_expect_eq(shape.model.model_size_GB, 0.123456789);
     cr_expect_eq(shape.model.kvc_size_KB, 32.0 / 1024);
-    cr_expect_eq(shape.parameters_total, 1352);
+    cr_expect_eq(shape.model.shape.parameters, 1352);
 }
 
 Test(model_from_config, size_from_a_header)

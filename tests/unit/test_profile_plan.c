@@ -35,17 +35,17 @@ Test(profile_plan, the_shape_has_what_a_forward_pass_needs)
 {
     struct llmsim_model_shape llama = shape_of("meta-llama/Llama-3.1-8B");
     cr_expect_eq(llama.model.hidden_size, 4096);
-    cr_expect_eq(llama.intermediate_size, 14336);
-    cr_expect_eq(llama.vocab_size, 128256);
+    cr_expect_eq(llama.model.shape.intermediate_size, 14336);
+    cr_expect_eq(llama.model.shape.vocab_size, 128256);
     cr_expect_eq(llama.model.num_experts, 0);
-    cr_expect(llama.has_gated_mlp);
-    cr_expect_not(llama.ties_embeddings);
+    cr_expect_not(llama.model.shape.mlp_is_not_gated);
+    cr_expect_not(llama.model.shape.tie_word_embeddings);
     struct llmsim_model_shape bloom = shape_of("bigscience/bloom-7b1");
-    cr_expect_eq(bloom.intermediate_size, 16384);
-    cr_expect_not(bloom.has_gated_mlp);
-    cr_expect(bloom.ties_embeddings);
-    cr_expect_eq(shape_of("facebook/opt-13b").intermediate_size, 20480);
-    cr_expect_eq(shape_of("Qwen/Qwen-7B").intermediate_size, 11008);
+    cr_expect_eq(bloom.model.shape.intermediate_size, 16384);
+    cr_expect(bloom.model.shape.mlp_is_not_gated);
+    cr_expect(bloom.model.shape.tie_word_embeddings);
+    cr_expect_eq(shape_of("facebook/opt-13b").model.shape.intermediate_size, 20480);
+    cr_expect_eq(shape_of("Qwen/Qwen-7B").model.shape.intermediate_size, 11008);
     cr_expect_eq(shape_of("mistralai/Mixtral-8x7B-v0.1").model.num_experts, 8);
 }
 
@@ -58,20 +58,20 @@ Test(profile_plan, a_shape_without_kernels_is_refused)
                  "mistralai/Mixtral-8x7B-v0.1 is a mixture of 8 experts; the profilers run dense "
                  "models only");
     shape = shape_of("facebook/opt-125m");
-    shape.head_dim = 48;
+    shape.model.shape.full.head_dim = 48;
     expect_error(llmsim_network_init(&network, &shape, LLMSIM_FLOAT16, &err), LLMSIM_CATALOGUE,
                  &err,
                  "facebook/opt-125m has heads 48 wide; the attention kernels are for 64, 80, 96, "
                  "128");
     shape = shape_of("facebook/opt-125m");
-    shape.model.hidden_size = 769;
+    shape.model.shape.hidden_size = 769;
     expect_error(llmsim_network_init(&network, &shape, LLMSIM_FLOAT16, &err), LLMSIM_CATALOGUE,
                  &err,
                  "facebook/opt-125m has a hidden size of 769 and an MLP 3072 wide; the kernels "
                  "take multiples of 8");
     shape = shape_of("facebook/opt-125m");
-    shape.model.num_heads = 34;
-    shape.num_kv_heads = 2;
+    shape.model.shape.full.num_heads = 34;
+    shape.model.shape.full.num_kv_heads = 2;
     expect_error(llmsim_network_init(&network, &shape, LLMSIM_FLOAT16, &err), LLMSIM_CATALOGUE,
                  &err,
                  "facebook/opt-125m has 34 heads for 2 of keys and values; the decode kernel takes "
