@@ -236,6 +236,23 @@ static enum llmsim_status check_needs(const struct llmsim_shape *s, struct llmsi
     return LLMSIM_OK;
 }
 
+static enum llmsim_status check_parameters(const struct llmsim_shape *s, struct llmsim_error *err)
+{
+    uint64_t parameters[LLMSIM_N_WEIGHTS], matrices = 0;
+    llmsim_shape_count(s, parameters);
+    for (size_t i = 0; i < LLMSIM_WEIGHTS_OTHER; i++)
+        matrices += parameters[i];
+    if (s->parameters < matrices)
+        return llmsim_fail(err, LLMSIM_CATALOGUE,
+                           "%llu parameters, but the matrices alone have %llu",
+                           (unsigned long long)s->parameters, (unsigned long long)matrices);
+    if (s->active_parameters > s->parameters)
+        return llmsim_fail(err, LLMSIM_CATALOGUE, "%llu active parameters of %llu",
+                           (unsigned long long)s->active_parameters,
+                           (unsigned long long)s->parameters);
+    return LLMSIM_OK;
+}
+
 enum llmsim_status llmsim_shape_check(const struct llmsim_shape *shape, struct llmsim_error *err)
 {
     enum llmsim_status status = check_layers(shape, err);
@@ -248,5 +265,7 @@ enum llmsim_status llmsim_shape_check(const struct llmsim_shape *shape, struct l
     if (status == LLMSIM_OK && shape->moe.num_experts_per_tok > shape->moe.num_experts)
         status = llmsim_fail(err, LLMSIM_CATALOGUE, "%u experts a token, but only %u experts",
                              shape->moe.num_experts_per_tok, shape->moe.num_experts);
+    if (status == LLMSIM_OK)
+        status = check_parameters(shape, err);
     return status;
 }

@@ -112,6 +112,130 @@ static const struct {
     {"Qwen/Qwen3-32B", NULL, 32762123264, 32762123264},
     {"Qwen/Qwen3-30B-A3B", NULL, 30532122624, 3353032704},
     {"Qwen/Qwen3-235B-A22B", NULL, 235093634560, 22190763520},
+    {"MiniMaxAI/MiniMax-M2.5", NULL, 228689764864, 11030553088},
+    {"MiniMaxAI/MiniMax-M2.7", NULL, 228689764864, 11030553088},
+    {"MiniMaxAI/MiniMax-M3", NULL, 426174572928, 25962473856},
+    {"Qwen/Qwen3-235B-A22B-FP8", NULL, 235093634560, 22190763520},
+    {"Qwen/Qwen3-30B-A3B-FP8", NULL, 30532122624, 3353032704},
+    {"Qwen/Qwen3-32B-FP8-Static-PerTensor", NULL, 32762123264, 32762123264},
+    {"Qwen/Qwen3-32B-FP8", NULL, 32762123264, 32762123264},
+    {"Qwen/Qwen3-Coder-480B-A35B-Instruct", NULL, 480154875392, 35474765312},
+    {"Qwen/Qwen3.5-122B-A10B", NULL, 122111526912, 9771288576},
+    {"Qwen/Qwen3.5-27B", NULL, 26895998464, 26895998464},
+    {"Qwen/Qwen3.5-35B-A3B", NULL, 34660610688, 3454988928},
+    {"Qwen/Qwen3.5-397B-A17B", NULL, 396346350336, 17349040896},
+    {"deepseek-ai/DeepSeek-R1", NULL, 671026419200, 37552297472},
+    {"deepseek-ai/DeepSeek-V3.2", NULL, 671877944064, 38403822336},
+    {"deepseek-ai/DeepSeek-V3", NULL, 671026419200, 37552297472},
+    {"google/gemma-4-26B-A4B", NULL, 25233141790, 3822530590},
+    {"meta-llama/Llama-4-Maverick-17B-128E-Instruct", NULL, 400711848960, 17184691200},
+    {"meta-llama/Llama-4-Scout-17B-16E-Instruct", NULL, 107769861120, 17172894720},
+    {"meta-llama/Meta-Llama-3.1-405B", "meta-llama/Llama-3.1-405B", 405853388800, 405853388800},
+    {"meta-llama/Meta-Llama-3.1-70B", "meta-llama/Llama-3.1-70B", 70553706496, 70553706496},
+    {"meta-llama/Meta-Llama-3.1-8B", "meta-llama/Llama-3.1-8B", 8030261248, 8030261248},
+    {"moonshotai/Kimi-K2-Instruct", NULL, 1026408232448, 32861500928},
+    {"moonshotai/Kimi-K2.5", NULL, 1026408232448, 32861500928},
+    {"nvidia/DeepSeek-V3.1-NVFP4", NULL, 671026419200, 37552297472},
+    {"nvidia/DeepSeek-V3.2-NVFP4", NULL, 671877944064, 38403822336},
+    {"nvidia/GLM-5-NVFP4", NULL, 743911218432, 41784728832},
+    {"nvidia/GLM-5.1-NVFP4", NULL, 743911218432, 41784728832},
+    {"nvidia/GLM-5.2-NVFP4", NULL, 743377019904, 41250530304},
+    {"nvidia/Gemma-4-26B-A4B-NVFP4", NULL, 25233141790, 3822530590},
+    {"nvidia/Gemma-4-31B-IT-NVFP4", NULL, 30697345340, 30697345340},
+    {"nvidia/Kimi-K2.5-NVFP4", NULL, 1026408232448, 32861500928},
+    {"nvidia/Kimi-K2.6-NVFP4", NULL, 1026408232448, 32861500928},
+    {"nvidia/Kimi-K2.7-Code-NVFP4", NULL, 1026408232448, 32861500928},
+    {"nvidia/Llama-3.1-70B-Instruct-FP8", NULL, 70553706496, 70553706496},
+    {"nvidia/Llama-3_3-Nemotron-Super-49B-v1", NULL, 49866752000, 49866752000},
+    {"nvidia/MiniMax-M2.5-NVFP4", NULL, 228689764864, 11030553088},
+    {"nvidia/MiniMax-M2.7-NVFP4", NULL, 228689764864, 11030553088},
+    {"nvidia/Qwen3-235B-A22B-NVFP4", NULL, 235093634560, 22190763520},
+    {"nvidia/Qwen3.5-122B-A10B-NVFP4", NULL, 122111526912, 9771288576},
+    {"nvidia/Qwen3.5-397B-A17B-NVFP4", NULL, 396346350336, 17349040896},
+    {"nvidia/Qwen3.6-27B-NVFP4", NULL, 26895998464, 26895998464},
+    {"nvidia/Qwen3.6-35B-A3B-NVFP4", NULL, 34660610688, 3454988928},
+    {"openai/gpt-oss-120b", NULL, 116829156672, 5132849472},
+    {"openai/gpt-oss-20b", NULL, 20914757184, 3608307264},
+    {"zai-org/GLM-5-FP8", NULL, 743911218432, 41784728832},
+    {"zai-org/GLM-5.1-FP8", NULL, 743911218432, 41784728832},
+    {"zai-org/GLM-5.1", NULL, 743911218432, 41784728832},
+    {"zai-org/GLM-5.2-FP8", NULL, 743377019904, 41250530304},
+    {"zai-org/GLM-5.2", NULL, 743377019904, 41250530304},
+    {"zai-org/GLM-5", NULL, 743911218432, 41784728832},
+    {"meta-llama/Llama-3.2-1B", NULL, 1235814400, 1235814400},
+    {"meta-llama/Llama-3.2-1B-Instruct", "meta-llama/Llama-3.2-1B", 1235814400, 1235814400},
+    {"meta-llama/Llama-3.2-3B", NULL, 3212749824, 3212749824},
+    {"meta-llama/Llama-3.2-3B-Instruct", "meta-llama/Llama-3.2-3B", 3212749824, 3212749824},
+    {"mistralai/Mistral-Nemo-Instruct-2407", NULL, 12247782400, 12247782400},
+    {"mistralai/Mistral-Small-24B-Instruct-2501", NULL, 23572403200, 23572403200},
+    {"mistralai/Mistral-Small-3.1-24B-Instruct-2503", NULL, 23572403200, 23572403200},
+    {"mistralai/Mistral-Small-3.2-24B-Instruct-2506",
+     "mistralai/Mistral-Small-3.1-24B-Instruct-2503", 23572403200, 23572403200},
+    {"mistralai/Mistral-Large-Instruct-2407", NULL, 122610069504, 122610069504},
+    {"mistralai/Mistral-Small-Instruct-2409", NULL, 22247282688, 22247282688},
+    {"google/gemma-2-2b", NULL, 2614341888, 2614341888},
+    {"google/gemma-2-2b-it", "google/gemma-2-2b", 2614341888, 2614341888},
+    {"google/gemma-2-9b", NULL, 9241705984, 9241705984},
+    {"google/gemma-2-9b-it", "google/gemma-2-9b", 9241705984, 9241705984},
+    {"google/gemma-2-27b", NULL, 27227128320, 27227128320},
+    {"google/gemma-2-27b-it", "google/gemma-2-27b", 27227128320, 27227128320},
+    {"google/gemma-3-1b-it", NULL, 999885952, 999885952},
+    {"google/gemma-3-4b-it", NULL, 3880263168, 3880263168},
+    {"google/gemma-3-12b-it", NULL, 11766034176, 11766034176},
+    {"google/gemma-3-27b-it", NULL, 27009346304, 27009346304},
+    {"microsoft/phi-4", NULL, 14659507200, 14659507200},
+    {"microsoft/Phi-4-mini-instruct", NULL, 3836021760, 3836021760},
+    {"microsoft/Phi-3-mini-4k-instruct", NULL, 3821079552, 3821079552},
+    {"microsoft/Phi-3-medium-4k-instruct", NULL, 13960238080, 13960238080},
+    {"microsoft/Phi-3.5-MoE-instruct", NULL, 41873153344, 6640999744},
+    {"Qwen/Qwen1.5-MoE-A2.7B-Chat", NULL, 14315784192, 2689173504},
+    {"Qwen/Qwen3-Next-80B-A3B-Instruct", NULL, 79674391296, 3874929408},
+    {"Qwen/Qwen3-Next-80B-A3B-Thinking", "Qwen/Qwen3-Next-80B-A3B-Instruct", 79674391296,
+     3874929408},
+    {"deepseek-ai/DeepSeek-V2-Lite", NULL, 15706484224, 2661150208},
+    {"deepseek-ai/DeepSeek-V2-Lite-Chat", "deepseek-ai/DeepSeek-V2-Lite", 15706484224, 2661150208},
+    {"deepseek-ai/DeepSeek-V2", NULL, 235741434880, 21375800320},
+    {"deepseek-ai/DeepSeek-V2-Chat", "deepseek-ai/DeepSeek-V2", 235741434880, 21375800320},
+    {"zai-org/GLM-4.5", NULL, 352797829024, 33632266144},
+    {"zai-org/GLM-4.5-Air", NULL, 106852251264, 13424129664},
+    {"zai-org/GLM-4-9B-0414", NULL, 9400279040, 9400279040},
+    {"CohereForAI/c4ai-command-r-v01", NULL, 34980831232, 34980831232},
+    {"CohereForAI/c4ai-command-r-plus", NULL, 103810674688, 103810674688},
+    {"tiiuae/falcon-7b", NULL, 6921720704, 6921720704},
+    {"tiiuae/falcon-7b-instruct", "tiiuae/falcon-7b", 6921720704, 6921720704},
+    {"tiiuae/falcon-40b", NULL, 41303293952, 41303293952},
+    {"tiiuae/falcon-40b-instruct", "tiiuae/falcon-40b", 41303293952, 41303293952},
+    {"bigcode/starcoder2-3b", NULL, 3030371328, 3030371328},
+    {"bigcode/starcoder2-7b", NULL, 7173923840, 7173923840},
+    {"bigcode/starcoder2-15b", NULL, 15957889024, 15957889024},
+    {"EleutherAI/gpt-neox-20b", NULL, 20554567680, 20554567680},
+    {"EleutherAI/pythia-6.9b", NULL, 6857302016, 6857302016},
+    {"EleutherAI/gpt-j-6b", NULL, 6050882784, 6050882784},
+    {"allenai/OLMo-2-1124-7B-Instruct", NULL, 7298617344, 7298617344},
+    {"allenai/OLMo-2-1124-13B-Instruct", NULL, 13716198400, 13716198400},
+    {"allenai/OLMoE-1B-7B-0924-Instruct", NULL, 6919161856, 1282017280},
+    {"RedHatAI/Meta-Llama-3.1-8B-Instruct-FP8", NULL, 8030261248, 8030261248},
+    {"RedHatAI/Meta-Llama-3.1-70B-Instruct-FP8", NULL, 70553706496, 70553706496},
+    {"RedHatAI/Meta-Llama-3.1-8B-Instruct-quantized.w8a8", NULL, 8030261248, 8030261248},
+    {"RedHatAI/Meta-Llama-3.1-70B-Instruct-quantized.w8a8", NULL, 70553706496, 70553706496},
+    {"hugging-quants/Meta-Llama-3.1-8B-Instruct-AWQ-INT4", NULL, 8030261248, 8030261248},
+    {"hugging-quants/Meta-Llama-3.1-70B-Instruct-AWQ-INT4", NULL, 70553706496, 70553706496},
+    {"Qwen/Qwen2.5-7B-Instruct-AWQ", NULL, 7615616512, 7615616512},
+    {"Qwen/Qwen2.5-7B-Instruct-GPTQ-Int4", NULL, 7615616512, 7615616512},
+    {"Qwen/Qwen3-8B-FP8", NULL, 8190735360, 8190735360},
+    {"Qwen/Qwen3-14B-FP8", NULL, 14768307200, 14768307200},
+    {"meta-llama/Llama-3.3-70B-Instruct", "meta-llama/Llama-3.1-70B", 70553706496, 70553706496},
+    {"deepseek-ai/DeepSeek-R1-Distill-Llama-8B", "meta-llama/Llama-3.1-8B", 8030261248, 8030261248},
+    {"deepseek-ai/DeepSeek-R1-Distill-Llama-70B", "meta-llama/Llama-3.1-70B", 70553706496,
+     70553706496},
+    {"deepseek-ai/DeepSeek-R1-Distill-Qwen-32B", "Qwen/Qwen2.5-32B", 32763876352, 32763876352},
+    {"deepseek-ai/DeepSeek-R1-Distill-Qwen-14B", "Qwen/Qwen2.5-14B", 14770033664, 14770033664},
+    {"deepseek-ai/DeepSeek-V3-0324", "deepseek-ai/DeepSeek-V3", 671026419200, 37552297472},
+    {"deepseek-ai/DeepSeek-R1-0528", "deepseek-ai/DeepSeek-V3", 671026419200, 37552297472},
+    {"deepseek-ai/DeepSeek-V3.1", "deepseek-ai/DeepSeek-V3", 671026419200, 37552297472},
+    {"Qwen/Qwen2.5-Coder-32B-Instruct", "Qwen/Qwen2.5-32B-Instruct", 32763876352, 32763876352},
+    {"mistralai/Mistral-Large-Instruct-2411", "mistralai/Mistral-Large-Instruct-2407", 122610069504,
+     122610069504},
 };
 #define N_SHIPPED (sizeof shipped / sizeof *shipped)
 
@@ -203,6 +327,92 @@ Test(model_from_config, the_catalogue_follows_from_the_configs)
         n_entries++;
     cr_expect_eq(n_entries, N_SHIPPED);
     free(text);
+}
+
+/* What the models' cards and papers say, and the KV cache of a token by hand: 2 (K and V) x layers
+ * x KV heads x head_dim x bytes, for latent attention layers x (512 + 64) x bytes, and 132 bytes
+ * for each indexer. Cards round active parameters, and some leave the embedding out. A card that
+ * counts a vision tower (Llama 4 Scout: 109 B) stands here with the text's part. */
+Test(model_from_config, totals_as_published)
+{
+    static const struct {
+        const char *name;
+        double total_B, active_B, kv_bytes;
+    } cases[] = {
+        {"deepseek-ai/DeepSeek-V3", 671, 37, 61 * 576 * 2},
+        {"deepseek-ai/DeepSeek-R1", 671, 37, 61 * 576 * 2},
+        {"deepseek-ai/DeepSeek-V3.2", 671, 37, 61 * (576 * 2 + 132)},
+        {"deepseek-ai/DeepSeek-V2", 236, 21, 60 * 576 * 2},
+        {"deepseek-ai/DeepSeek-V2-Lite", 15.7, 2.66, 27 * 576 * 2},
+        {"nvidia/DeepSeek-V3.1-NVFP4", 671, 37, 61 * 576},
+        {"moonshotai/Kimi-K2-Instruct", 1026, 32, 61 * 576 * 2},
+        {"moonshotai/Kimi-K2.5", 1026, 32, 61 * 576 * 2},
+        {"openai/gpt-oss-120b", 116.83, 5.13, 2 * 36 * 8 * 64 * 2},
+        {"openai/gpt-oss-20b", 20.91, 3.61, 2 * 24 * 8 * 64 * 2},
+        {"Qwen/Qwen3-235B-A22B-FP8", 235, 22, 2 * 94 * 4 * 128 * 2},
+        {"Qwen/Qwen3-30B-A3B-FP8", 30.5, 3.3, 2 * 48 * 4 * 128 * 2},
+        {"Qwen/Qwen3-Coder-480B-A35B-Instruct", 480, 35, 2 * 62 * 8 * 128 * 2},
+        {"Qwen/Qwen3-Next-80B-A3B-Instruct", 79.7, 3.9, 2 * 12 * 2 * 256 * 2},
+        {"Qwen/Qwen3.5-27B", 27, 27, 2 * 16 * 4 * 256 * 2},
+        {"Qwen/Qwen3.5-35B-A3B", 34.7, 3.4, 2 * 10 * 2 * 256 * 2},
+        {"Qwen/Qwen3.5-122B-A10B", 122, 10, 2 * 12 * 2 * 256 * 2},
+        {"Qwen/Qwen3.5-397B-A17B", 397, 17, 2 * 15 * 2 * 256 * 2},
+        {"Qwen/Qwen1.5-MoE-A2.7B-Chat", 14.3, 2.7, 2 * 24 * 16 * 128 * 2},
+        {"meta-llama/Llama-4-Scout-17B-16E-Instruct", 107.77, 17, 2 * 48 * 8 * 128 * 2},
+        {"meta-llama/Llama-4-Maverick-17B-128E-Instruct", 400, 17, 2 * 48 * 8 * 128 * 2},
+        {"mistralai/Mixtral-8x7B-v0.1", 46.7, 12.9, 2 * 32 * 8 * 128 * 2},
+        {"mistralai/Mixtral-8x22B-v0.1", 141, 39, 2 * 56 * 8 * 128 * 2},
+        {"MiniMaxAI/MiniMax-M2.5", 229, 11, 2 * 62 * 8 * 128 * 2},
+        {"zai-org/GLM-5", 744, 41, 78 * (576 * 2 + 132)},
+        {"zai-org/GLM-5.2", 744, 41, 78 * 576 * 2 + 21 * 132},
+        {"zai-org/GLM-4.5-Air", 106.85, 13, 2 * 46 * 8 * 128 * 2},
+        {"google/gemma-4-26B-A4B", 25.2, 3.8, 2 * 2 * (25 * 8 * 256 + 5 * 2 * 512)},
+        {"nvidia/Gemma-4-31B-IT-NVFP4", 30.7, 30.7, 2 * (50 * 16 * 256 + 10 * 4 * 512)},
+        {"google/gemma-3-27b-it", 27.0, 27.0, 2 * 62 * 16 * 128 * 2},
+        {"nvidia/Llama-3_3-Nemotron-Super-49B-v1", 49.9, 49.9, 2 * 49 * 8 * 128 * 2},
+        {"microsoft/Phi-3.5-MoE-instruct", 41.9, 6.6, 2 * 32 * 8 * 128 * 2},
+        {"allenai/OLMoE-1B-7B-0924-Instruct", 6.92, 1.28, 2 * 16 * 16 * 128 * 2},
+    };
+    struct llmsim_catalogue *c = NULL;
+    cr_assert_eq(llmsim_catalogue_open(LLMSIM_TEST_SOURCE_DIR "/data", &c, &err), LLMSIM_OK);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct llmsim_model m;
+        cr_assert_eq(llmsim_catalogue_model(c, cases[i].name, &m, &err), LLMSIM_OK, "%s",
+                     err.message);
+        cr_expect_float_eq((double)m.shape.parameters / 1e9 / cases[i].total_B, 1, 0.005,
+                           "%s: %llu", m.name, (unsigned long long)m.shape.parameters);
+        cr_expect_float_eq((double)m.shape.active_parameters / 1e9 / cases[i].active_B, 1, 0.04,
+                           "%s: %llu", m.name, (unsigned long long)m.shape.active_parameters);
+        cr_expect_eq(m.kvc_size_KB * 1024, cases[i].kv_bytes, "%s: %g", m.name, m.kvc_size_KB);
+    }
+    llmsim_catalogue_close(c);
+}
+
+/* Bytes of checkpoints on the Hub, in 10^9, without the layers that predict further tokens. */
+Test(model_from_config, sizes_of_quantized_checkpoints)
+{
+    static const struct {
+        const char *name;
+        double size_GB, tolerance;
+    } cases[] = {
+        {"openai/gpt-oss-120b", 65.2, 0.005},
+        {"openai/gpt-oss-20b", 13.8, 0.005},
+        {"moonshotai/Kimi-K2.5", 595, 0.005},
+        {"nvidia/Llama-3.1-70B-Instruct-FP8", 72.7, 0.005},
+        {"RedHatAI/Meta-Llama-3.1-8B-Instruct-FP8", 9.08, 0.005},
+        {"hugging-quants/Meta-Llama-3.1-70B-Instruct-AWQ-INT4", 39.8, 0.01},
+        {"hugging-quants/Meta-Llama-3.1-8B-Instruct-AWQ-INT4", 5.73, 0.01},
+    };
+    struct llmsim_catalogue *c = NULL;
+    cr_assert_eq(llmsim_catalogue_open(LLMSIM_TEST_SOURCE_DIR "/data", &c, &err), LLMSIM_OK);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct llmsim_model m;
+        cr_assert_eq(llmsim_catalogue_model(c, cases[i].name, &m, &err), LLMSIM_OK, "%s",
+                     err.message);
+        cr_expect_float_eq(m.model_size_GB / cases[i].size_GB, 1, cases[i].tolerance, "%s: %g",
+                           m.name, m.model_size_GB);
+    }
+    llmsim_catalogue_close(c);
 }
 
 /* As the models' cards say. BLOOM's position biases (ALiBi) end nowhere. */
