@@ -505,15 +505,11 @@ static enum llmsim_status fail_value(const struct llmsim_json *json, const char 
                             kinds[key->kind].expected, max);
 }
 
-/* Is `nearest->typed` a key of the table? If not, the one that may have been meant is found. */
-static bool is_known(const struct llmsim_json_key *keys, struct llmsim_nearest *nearest)
+static bool is_known(const struct llmsim_json_key *keys, const char *name)
 {
-    for (const struct llmsim_json_key *key = keys; key->name != NULL; key++) {
-        if (strcmp(nearest->typed, key->name) == 0 ||
-            (key->also != NULL && strcmp(nearest->typed, key->also) == 0))
+    for (const struct llmsim_json_key *key = keys; key->name != NULL; key++)
+        if (strcmp(name, key->name) == 0 || (key->also != NULL && strcmp(name, key->also) == 0))
             return true;
-        llmsim_nearest_offer(nearest, key->name);
-    }
     return false;
 }
 
@@ -526,8 +522,10 @@ static enum llmsim_status check_unknown(const struct llmsim_json *json, const cJ
     cJSON_ArrayForEach(member, object)
     {
         struct llmsim_nearest nearest = {.typed = member->string};
-        if (is_known(keys, &nearest))
+        if (is_known(keys, member->string))
             continue;
+        for (const struct llmsim_json_key *key = keys; key->name != NULL; key++)
+            llmsim_nearest_offer(&nearest, key->name);
         quote_owner(object, owner);
         if (nearest.word == NULL)
             return llmsim_json_fail(json, member, err, "%sunknown key \"%.127s\"", owner,
