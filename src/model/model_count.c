@@ -67,7 +67,8 @@ static uint64_t count_rest(const struct llmsim_config *c)
     if (c->has_mlp_bias)
         n += s->dense_layers * count_mlp_bias(c, s->intermediate_size);
     if (c->has_expert_bias)
-        n += s->moe.layers * s->moe.num_experts * count_mlp_bias(c, s->moe.moe_intermediate_size);
+        n += (uint64_t)s->moe.layers * s->moe.num_experts *
+             count_mlp_bias(c, s->moe.moe_intermediate_size);
     if (c->has_lm_head_bias)
         n += s->vocab_size;
     return n + c->more_parameters;

@@ -88,7 +88,7 @@ static enum llmsim_status read_quantization(const struct llmsim_json *json, cons
                                             const struct llmsim_model_source *source,
                                             struct llmsim_config *c, struct llmsim_error *err)
 {
-    enum llmsim_format dtype;
+    enum llmsim_format dtype = LLMSIM_FORMAT_BF16;
     enum llmsim_status status = read_dtype(json, text, row, source->dtype, &dtype, err);
     if (status != LLMSIM_OK)
         return status;
