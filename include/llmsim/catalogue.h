@@ -19,16 +19,30 @@
 extern "C" {
 #endif
 
+/* X(key): the numbers that an entry of gpu.json may have beside those that it has to have. */
+#define LLMSIM_GPU_OPTIONAL_LIST(X)                                                                \
+    X(pcie_bw)         /* GB/s to and from the host, each way, effective */                        \
+    X(link_bw)         /* GB/s to the other GPUs of the machine, each way, effective */            \
+    X(link_latency_us) /* of one message over that link */                                         \
+    X(bf16_tflops)     /* 10^12 operations/s, dense, as the datasheet says */                      \
+    X(fp8_tflops)      /* the same with 8-bit floats */                                            \
+    X(fp4_tflops)      /* with 4-bit floats */                                                     \
+    X(int8_tops)       /* with 8-bit integers */                                                   \
+    X(watts)           /* the board's power */                                                     \
+    X(usd_per_hour)
+
 struct llmsim_gpu {
     char name[LLMSIM_MAX_NAME + 1]; /* CUDA device name */
     double memory_cap_GB;           /* that programs can have, as the driver says; 10^9 bytes */
     double memory_bw_GBps;          /* 10^9 bytes/s, from the datasheet */
     double memory_bw_util_percent;  /* effective bandwidth / memory_bw × 100 */
     /* Of what follows, 0 says that the catalogue does not give it. */
-    double pcie_bw_GBps;    /* to and from the host, each way, effective */
-    double link_bw_GBps;    /* to the other GPUs of the machine, each way */
-    double link_latency_us; /* of one message over that link */
-    double usd_per_hour;
+#define X(key) double key;
+    LLMSIM_GPU_OPTIONAL_LIST(X)
+#undef X
+    /* The system of data/kernels whose efficiencies this GPU is taken to have, as none was measured
+     * on it; empty: none is like it. */
+    char kernels_like[LLMSIM_MAX_NAME + 1];
 };
 
 struct llmsim_model {

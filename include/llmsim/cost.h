@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "llmsim/catalogue.h"
+#include "llmsim/composed.h"
 #include "llmsim/fitted.h"
 #include "llmsim/status.h"
 #include "llmsim/time.h"
@@ -50,7 +51,7 @@ struct llmsim_cost_model {
                                 struct llmsim_error *err);
 };
 
-enum { LLMSIM_COST_PTPS, LLMSIM_COST_FITTED }; /* rows of the table */
+enum { LLMSIM_COST_PTPS, LLMSIM_COST_FITTED, LLMSIM_COST_COMPOSED }; /* rows of the table */
 
 /* Terminated by a row whose name is NULL. */
 LLMSIM_API extern const struct llmsim_cost_model llmsim_cost_models[];
@@ -71,6 +72,7 @@ struct llmsim_cost {
     uint64_t per_seq, per_mixed_seq, per_context_token; /* units of time */
     struct llmsim_profile_range range;
     char profile_sha256[LLMSIM_SHA256_HEX + 1];
+    struct llmsim_composed composed; /* the tables of "composed" */
     /* On top of any model: of every step, and of every new token in it (of a prompt, or decoded).
      */
     llmsim_time extra_per_step;
@@ -93,6 +95,12 @@ llmsim_cost_init_fitted(struct llmsim_cost *cost, const struct llmsim_fit *fit,
  * term by term. */
 LLMSIM_API double llmsim_cost_fitted_step_s(const struct llmsim_fitted *fitted,
                                             const struct llmsim_step_shape *shape);
+
+/* The model composed of kernels (name "composed"), from tables that llmsim_compose made.
+ * LLMSIM_CATALOGUE as above. */
+LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
+llmsim_cost_init_composed(struct llmsim_cost *cost, const struct llmsim_composed *composed,
+                          struct llmsim_error *err);
 
 /* How to change a cost model: to tune it, or to put more GPUs to the work. */
 struct llmsim_cost_change {

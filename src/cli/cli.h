@@ -293,6 +293,6 @@ void cli_warn_cost(const struct llmsim_cost *cost, const struct llmsim_model *mo
 
 extern const struct cli_command cli_simulate, cli_replay, cli_validate, cli_plot, cli_profile_gpu,
     cli_profile_model, cli_profile_prompt, cli_profile_decode, cli_trace_info, cli_trace_convert,
-    cli_trace_generate, cli_sweep, cli_sweep_merge, cli_capacity, cli_fit;
+    cli_trace_generate, cli_sweep, cli_sweep_merge, cli_capacity, cli_fit, cli_fit_kernels;
 
 #endif

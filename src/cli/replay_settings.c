@@ -83,10 +83,10 @@ static enum llmsim_status set_copies(const struct replay_settings *s,
                                      struct llmsim_replay_config *config, struct llmsim_error *err)
 {
     config->kv_bytes_per_token = model->kvc_size_KB * 1024;
-    config->swap_bytes_per_s = gpu->pcie_bw_GBps * 1e9;
+    config->swap_bytes_per_s = gpu->pcie_bw * 1e9;
     config->link_bytes_per_s = s->kv_link_gbps * 1e9 / 8;
     config->link_latency_s = s->kv_link_latency_us / 1e6;
-    if (strcmp(s->preemption.name, "swap") == 0 && !(gpu->pcie_bw_GBps > 0))
+    if (strcmp(s->preemption.name, "swap") == 0 && !(gpu->pcie_bw > 0))
         return llmsim_fail(err, LLMSIM_CATALOGUE,
                            "--preemption swap: gpu.json has no pcie_bw (GB/s) for \"%s\"",
                            gpu->name);

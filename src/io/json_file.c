@@ -462,6 +462,15 @@ static bool store_object(const cJSON *value, double max, void *target)
     return true;
 }
 
+static bool store_any_array(const cJSON *value, double max, void *target)
+{
+    (void)max;
+    if (!cJSON_IsArray(value))
+        return false;
+    *(const cJSON **)target = value;
+    return true;
+}
+
 static const struct {
     bool (*store)(const cJSON *value, double max, void *target);
     const char *expected;
@@ -477,6 +486,7 @@ static const struct {
     [LLMSIM_JSON_NAMES] = {store_names, "an array of strings of 1 to 127 bytes", false},
     [LLMSIM_JSON_INDICES] = {store_indices, "an array of whole numbers from 0 to ", true},
     [LLMSIM_JSON_OBJECT] = {store_object, "an object, {…}", false},
+    [LLMSIM_JSON_ARRAY] = {store_any_array, "an array, […]", false},
 };
 _Static_assert(LLMSIM_MAX_NAME == 127, "the limit that the texts above name");
 

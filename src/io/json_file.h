@@ -70,6 +70,7 @@ enum llmsim_json_kind {
     LLMSIM_JSON_NAMES,    /* const cJSON *, borrowed: an array of such strings */
     LLMSIM_JSON_INDICES,  /* const cJSON *, borrowed: an array of whole numbers from 0 to `max` */
     LLMSIM_JSON_OBJECT,   /* const cJSON *, borrowed: an object */
+    LLMSIM_JSON_ARRAY,    /* const cJSON *, borrowed: an array of anything */
 };
 
 struct llmsim_json_key {

@@ -51,26 +51,18 @@ static const struct llmsim_json_key gpu_keys[] = {
      .kind = LLMSIM_JSON_NAMES,
      .optional = true,
      .offset = offsetof(struct gpu_entry, aliases)},
-    {.name = "pcie_bw",
-     .kind = LLMSIM_JSON_POSITIVE,
-     .optional = true,
-     .max = 1e6,
-     .offset = offsetof(struct gpu_entry, gpu.pcie_bw_GBps)},
-    {.name = "link_bw",
-     .kind = LLMSIM_JSON_POSITIVE,
-     .optional = true,
-     .max = 1e6,
-     .offset = offsetof(struct gpu_entry, gpu.link_bw_GBps)},
-    {.name = "link_latency_us",
-     .kind = LLMSIM_JSON_POSITIVE,
-     .optional = true,
-     .max = 1e6,
-     .offset = offsetof(struct gpu_entry, gpu.link_latency_us)},
-    {.name = "usd_per_hour",
-     .kind = LLMSIM_JSON_POSITIVE,
-     .optional = true,
-     .max = 1e6,
-     .offset = offsetof(struct gpu_entry, gpu.usd_per_hour)},
+#define X(key)                                                                                     \
+    {.name = #key,                                                                                 \
+     .kind = LLMSIM_JSON_POSITIVE,                                                                 \
+     .optional = true,                                                                             \
+     .max = 1e6,                                                                                   \
+     .offset = offsetof(struct gpu_entry, gpu.key)},
+    LLMSIM_GPU_OPTIONAL_LIST(X)
+#undef X
+        {.name = "kernels_like",
+         .kind = LLMSIM_JSON_NAME,
+         .optional = true,
+         .offset = offsetof(struct gpu_entry, gpu.kernels_like)},
     LLMSIM_JSON_KEY_END,
 };
 
@@ -795,14 +787,12 @@ enum llmsim_status llmsim_catalogue_put_gpu(const char *data_dir, const struct l
     if (status != LLMSIM_OK)
         return status;
     const cJSON *old = cJSON_GetObjectItemCaseSensitive(json.root, gpu->name);
-    const struct number numbers[] = {
-        {"memory_cap", gpu->memory_cap_GB},
-        {"memory_bw", gpu->memory_bw_GBps},
-        {"memory_bw_util", gpu->memory_bw_util_percent},
-        {"pcie_bw", gpu->pcie_bw_GBps},
-        {"link_bw", gpu->link_bw_GBps},
-        {"link_latency_us", gpu->link_latency_us},
-        {"usd_per_hour", gpu->usd_per_hour},
+    const struct number numbers[] = {{"memory_cap", gpu->memory_cap_GB},
+                                     {"memory_bw", gpu->memory_bw_GBps},
+                                     {"memory_bw_util", gpu->memory_bw_util_percent},
+#define X(key) {#key, gpu->key},
+                                     LLMSIM_GPU_OPTIONAL_LIST(X)
+#undef X
     };
     status = put_entry(&json, gpu->name,
                        print_entry(gpu->name, numbers, sizeof numbers / sizeof *numbers, old),

@@ -13,6 +13,10 @@ const struct llmsim_cost_model llmsim_cost_models[] = {
     [LLMSIM_COST_FITTED] = {"fitted", "the coefficients that llmsim fit found in measured steps",
                             true, llmsim_cost_fitted_step, llmsim_cost_fitted_decode,
                             llmsim_cost_fitted_scale},
+    [LLMSIM_COST_COMPOSED] = {"composed",
+                              "the kernels that a step of this model runs on this GPU, added up",
+                              false, llmsim_cost_composed_step, llmsim_cost_composed_decode,
+                              llmsim_cost_composed_scale},
     {NULL, NULL, false, NULL, NULL, NULL},
 };
 

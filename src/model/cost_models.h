@@ -16,6 +16,12 @@ struct llmsim_decode_cost llmsim_cost_fitted_decode(const struct llmsim_cost *co
                                                     uint32_t n_seqs);
 enum llmsim_status llmsim_cost_fitted_scale(struct llmsim_cost *cost, double prefill_speed,
                                             double bandwidth, struct llmsim_error *err);
+llmsim_time llmsim_cost_composed_step(const struct llmsim_cost *cost,
+                                      const struct llmsim_step_shape *shape);
+struct llmsim_decode_cost llmsim_cost_composed_decode(const struct llmsim_cost *cost,
+                                                      uint32_t n_seqs);
+enum llmsim_status llmsim_cost_composed_scale(struct llmsim_cost *cost, double prefill_speed,
+                                              double bandwidth, struct llmsim_error *err);
 /* From 0 at n / 2 tokens to 1 at n: the share of rise_<n>_s that a step of so many takes. */
 double llmsim_rise(double tokens, double n);
 /* Prompt tokens beyond those of one prompt, were all as long: N_p (1 - 1/p). */

@@ -13,7 +13,7 @@ static struct llmsim_cost_change all_reduces(unsigned n_gpus, const struct llmsi
 {
     double n_messages = 2 * ((double)n_gpus - 1);
     double n_all_reduces = ALL_REDUCES_A_LAYER * (double)model->num_hidden_layers;
-    double bandwidth = 1e9 * (gpu->link_bw_GBps > 0 ? gpu->link_bw_GBps : gpu->pcie_bw_GBps);
+    double bandwidth = 1e9 * (gpu->link_bw > 0 ? gpu->link_bw : gpu->pcie_bw);
     double message_bytes = BYTES_PER_ELEMENT * (double)model->hidden_size / n_gpus;
     return (struct llmsim_cost_change){
         .prefill_speed = n_gpus,
@@ -33,7 +33,7 @@ enum llmsim_status llmsim_cost_extrapolate(struct llmsim_cost *cost, unsigned n_
         return llmsim_fail(err, LLMSIM_CATALOGUE,
                            "model.json has no hidden_size for %s, which a replica of %u GPUs needs",
                            model->name, n_gpus);
-    if (gpu->link_bw_GBps <= 0 && gpu->pcie_bw_GBps <= 0)
+    if (gpu->link_bw <= 0 && gpu->pcie_bw <= 0)
         return llmsim_fail(
             err, LLMSIM_CATALOGUE,
             "gpu.json has neither link_bw nor pcie_bw for %s, one of which a replica "

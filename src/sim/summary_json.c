@@ -189,9 +189,9 @@ static void add_entries(struct llmsim_json_document *json, const struct llmsim_r
     llmsim_json_add_number(json, gpu, "memory_cap", d->gpu->memory_cap_GB);
     llmsim_json_add_number(json, gpu, "memory_bw", d->gpu->memory_bw_GBps);
     llmsim_json_add_number(json, gpu, "memory_bw_util", d->gpu->memory_bw_util_percent);
-    add_known(json, gpu, "pcie_bw", d->gpu->pcie_bw_GBps);
-    add_known(json, gpu, "link_bw", d->gpu->link_bw_GBps);
-    add_known(json, gpu, "link_latency_us", d->gpu->link_latency_us);
+#define X(key) add_known(json, gpu, #key, d->gpu->key);
+    LLMSIM_GPU_OPTIONAL_LIST(X)
+#undef X
     struct cJSON *model = llmsim_json_add_object(json, json->root, "model");
     llmsim_json_add_string(json, model, "name", d->model->name);
     llmsim_json_add_number(json, model, "num_hidden_layers", d->model->num_hidden_layers);

@@ -111,7 +111,7 @@ Test(catalogue, gpu_names)
         {"NVIDIA A100-SXM4-40GB", "NVIDIA A100-SXM4-40GB"},
         {"a100-sxm4-80gb", "NVIDIA A100-SXM4-80GB"},
         {"H100", "NVIDIA H100 80GB HBM3"},
-        {"NVL", "NVIDIA H100 NVL"},
+        {"H100 NVL", "NVIDIA H100 NVL"},
         {"h200", "NVIDIA H200"},
         {"A40", "NVIDIA A40"},
         {"l40s", "NVIDIA L40S"},
@@ -159,13 +159,13 @@ Test(catalogue, optional_numbers_of_a_gpu)
                    "{}", "{}");
     struct llmsim_gpu gpu;
     cr_assert_eq(llmsim_catalogue_gpu(c, "full", &gpu, &err), LLMSIM_OK);
-    cr_expect_eq(gpu.pcie_bw_GBps, 25.5);
-    cr_expect_eq(gpu.link_bw_GBps, 240);
+    cr_expect_eq(gpu.pcie_bw, 25.5);
+    cr_expect_eq(gpu.link_bw, 240);
     cr_expect_eq(gpu.link_latency_us, 2.5);
     cr_expect_eq(gpu.usd_per_hour, 0.79);
     cr_assert_eq(llmsim_catalogue_gpu(c, "plain", &gpu, &err), LLMSIM_OK);
-    cr_expect_eq(gpu.pcie_bw_GBps, 0);
-    cr_expect_eq(gpu.link_bw_GBps, 0);
+    cr_expect_eq(gpu.pcie_bw, 0);
+    cr_expect_eq(gpu.link_bw, 0);
     cr_expect_eq(gpu.link_latency_us, 0);
     cr_expect_eq(gpu.usd_per_hour, 0);
     llmsim_catalogue_close(c);
@@ -178,13 +178,13 @@ Test(catalogue, shipped_links)
         const char *gpu;
         double pcie_bw, link_bw;
     } cases[] = {
-        {"a6000", 25, 0}, {"A100 SXM", 25, 240}, {"H100", 50, 360}, {"rtx pro 6000", 50, 0}};
+        {"a6000", 25, 15}, {"A100 SXM", 25, 176}, {"H100", 50, 315}, {"rtx pro 6000", 50, 14}};
     struct llmsim_catalogue *c = open_shipped();
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct llmsim_gpu gpu;
         cr_assert_eq(llmsim_catalogue_gpu(c, cases[i].gpu, &gpu, &err), LLMSIM_OK);
-        cr_expect_eq(gpu.pcie_bw_GBps, cases[i].pcie_bw);
-        cr_expect_eq(gpu.link_bw_GBps, cases[i].link_bw);
+        cr_expect_eq(gpu.pcie_bw, cases[i].pcie_bw);
+        cr_expect_eq(gpu.link_bw, cases[i].link_bw);
         cr_expect_eq(gpu.usd_per_hour, 0);
     }
     llmsim_catalogue_close(c);

@@ -189,7 +189,7 @@ Test(cost, more_gpus)
     struct llmsim_gpu gpu = {.name = "g",
                              .memory_bw_GBps = 1,
                              .memory_bw_util_percent = 100,
-                             .link_bw_GBps = 1,
+                             .link_bw = 1,
                              .link_latency_us = 5};
     const struct llmsim_step_shape mixed = {
         .prefill_tokens = 100, .prefill_seqs = 1, .decode_seqs = 4, .context_tokens = 200};
@@ -205,13 +205,13 @@ Test(cost, more_gpus)
     cr_expect_eq(cost.extrapolated_gpus, 4);
     /* PCIe where there is no link of their own. */
     cost = one;
-    gpu.link_bw_GBps = 0;
-    gpu.pcie_bw_GBps = 2;
+    gpu.link_bw = 0;
+    gpu.pcie_bw = 2;
     cr_assert_eq(llmsim_cost_extrapolate(&cost, 4, &model, &gpu, &err), LLMSIM_OK);
     cr_expect_eq(llmsim_time_to_ns(llmsim_cost_step(&cost, &mixed)),
                  310000000 / 4 + 600000 + 104 * 30000);
     cost = one;
-    gpu.pcie_bw_GBps = 0;
+    gpu.pcie_bw = 0;
     expect_error(llmsim_cost_extrapolate(&cost, 4, &model, &gpu, &err), LLMSIM_CATALOGUE, &err,
                  "gpu.json has neither link_bw nor pcie_bw for g, one of which a replica of 4 GPUs "
                  "needs");

@@ -1,0 +1,83 @@
+#!/bin/bash
+# Closed-loop benchmarks of real servers, predicted without a measurement of the server: tables of
+# docs/accuracy.md, and the errors to expect that the program prints.
+#
+# usage: accuracy_silicon.sh [--program PATH] [--rows FILE] [--errors FILE] [--every N] [TRUTH_DIR]
+#
+# TRUTH_DIR (default: data/truth in the folder that $LLMSIM_SHARED names, else in ../shared beside the
+# source tree) has closedloop_silicon.csv, which is not part of this repository: docs/accuracy.md, "The
+# measurements".
+# --rows: write every row's measured and simulated TTFT and TPOT there.
+# --errors: write the errors by kind of model and where the cost came from, as data/errors.json.
+# --every N: only each N-th row.
+#
+# Each replay that fails is named on stderr; if one fails, the exit code is 1.
+set -euo pipefail
+export LC_ALL=C
+source=$(cd "$(dirname "$0")/.." && pwd)
+program=$source/build/release/llmsim
+truth=${LLMSIM_SHARED:-$source/../shared}/data/truth
+rows=/dev/null errors='' every=1
+while [ $# -gt 0 ]; do
+    case $1 in
+    --program) program=$(realpath "$2") && shift ;;
+    --rows) rows=$(realpath "$2") && shift ;;
+    --errors) errors=$(realpath "$2") && shift ;;
+    --every) every=$2 && shift ;;
+    -*) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;;
+    *) truth=$1 ;;
+    esac
+    shift
+done
+if [ ! -e "$truth/closedloop_silicon.csv" ]; then
+    echo "skipped: $truth has no closedloop_silicon.csv" >&2
+    exit 0
+fi
+truth=$(realpath "$truth")
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+cd "$scratch"
+awk -f "$source/scripts/silicon_rows.awk" "$truth/closedloop_silicon.csv" |
+    awk -v every="$every" 'NR % every == 0 || every == 1' >rows.txt
+
+value() { # KEY [METRIC]: a number, text or a metric's mean in out/summary.json
+    tr -d '\t\n' <out/summary.json |
+        sed -n "s/^.*\"$1\": *${2:+{[^\}]*\"$2\": *}\"\{0,1\}\([^,\"}]*\).*\$/\1/p"
+}
+
+# Ten requests of each user, all there from the beginning, as the benchmarks' clients send them.
+make_trace() { # ISL OSL USERS VARIES
+    awk -v isl="$1" -v osl="$2" -v n=$((10 * $3)) -v varies="$4" '
+        function draw(length_) {
+            state = (state * 16807) % 2147483647
+            return varies ? int(length_ * (0.8 + 0.2 * state / 2147483647) + 0.5) : length_
+        }
+        BEGIN {
+            state = 20251128
+            print "arrival_s,prompt_tokens,output_tokens"
+            for (i = 0; i < n; i++)
+                print "0," draw(isl) "," draw(osl)
+        }' >trace.csv
+}
+
+n_failed=0
+while IFS=$'\t' read -r group ttft tpot isl osl users varies use options; do
+    make_trace "$isl" "$osl" "$users" "$varies"
+    eval "set -- $options" # from silicon_rows.awk; only the GPU's name is quoted
+    if "$program" replay trace.csv "$@" --policy mixed --max-num-seqs 1024 --kv-cache paged \
+        --max-concurrency "$users" --no-tokens --no-requests --output out >/dev/null 2>log; then
+        printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$group" "$isl" "$osl" "$users" "$use" \
+            "$ttft" "$(value ttft_s mean)" "$tpot" "$(value tpot_s mean)" "$(value method)"
+    else
+        n_failed=$((n_failed + 1))
+        echo "not replayed: $group, $isl and $osl tokens, $users users:" \
+            "$(grep '^llmsim: ' log | tail -n 1)" >&2
+    fi
+done <rows.txt >predicted.txt
+echo "$n_failed replays failed" >&2
+{
+    printf 'group\tisl\tosl\tusers\tuse\tttft_s\tsimulated_ttft_s\ttpot_s\tsimulated_tpot_s\tmethod\n'
+    cat predicted.txt
+} >"$rows"
+awk -f "$source/scripts/silicon_tables.awk" -v errors="$errors" predicted.txt
+[ "$n_failed" -eq 0 ]

@@ -1,0 +1,352 @@
+/* fit_kernels.c: from tables of measured kernels to a file of data/kernels.
+ *
+ * Each kind of kernel reads its table; its rows fall into variants (a number format, a regime),
+ * each of which becomes a lattice. A tenth of the shapes, by a hash of the shape, is left out of a
+ * first fit and judges it; the lattice that is written is fitted to all. */
+#include <errno.h>
+#include <gsl/gsl_sort.h>
+#include <gsl/gsl_statistics_double.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kernel_kinds.h"
+#include "kernels_file.h"
+#include "output.h"
+#include "table.h"
+#include "utf8.h"
+
+#define MAX_VARIANTS 64
+#define HELD_OUT_ONE_IN 10
+/* With fewer there is no lattice worth having. */
+#define MIN_SAMPLES 50
+
+struct variant {
+    char name[KERNEL_MAX_VARIANT];
+    struct kernel_sample *samples;
+    size_t n, capacity;
+};
+
+struct fitting {
+    const struct llmsim_kernels_source *source;
+    const struct kernel_kind *kind;
+    struct variant variants[MAX_VARIANTS];
+    size_t n_variants;
+};
+
+static enum llmsim_status out_of_memory(struct llmsim_error *err)
+{
+    return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
+}
+
+/* ---- tables ---- */
+
+static enum llmsim_status add_sample(struct fitting *f, const struct kernel_sample *sample,
+                                     struct llmsim_error *err)
+{
+    size_t i = 0;
+    while (i < f->n_variants && strcmp(f->variants[i].name, sample->variant) != 0)
+        i++;
+    if (i == MAX_VARIANTS)
+        return llmsim_fail(err, LLMSIM_RUN_FAILED, "%s: more than %d variants", f->kind->name,
+                           MAX_VARIANTS);
+    struct variant *v = &f->variants[i];
+    if (i == f->n_variants) {
+        memcpy(v->name, sample->variant, sizeof v->name);
+        f->n_variants++;
+    }
+    if (v->n == v->capacity) {
+        size_t capacity = v->capacity * 2 + 1024;
+        struct kernel_sample *samples = realloc(v->samples, capacity * sizeof *samples);
+        if (samples == NULL)
+            return out_of_memory(err);
+        v->samples = samples;
+        v->capacity = capacity;
+    }
+    v->samples[v->n++] = *sample;
+    return LLMSIM_OK;
+}
+
+static enum llmsim_status read_number(const struct llmsim_table *table, size_t column,
+                                      double *number, struct llmsim_error *err)
+{
+    const struct llmsim_csv_field *field = llmsim_table_field(table, column);
+    char *end;
+    *number = strtod(field->text, &end);
+    if (field->length == 0 || *end != '\0' || !(*number > 0 && *number < 1e9))
+        return llmsim_table_fail(table, column, "is no time; expected ms, over 0", err);
+    return LLMSIM_OK;
+}
+
+static enum llmsim_status read_rows(struct fitting *f, struct llmsim_table *table,
+                                    struct llmsim_error *err)
+{
+    size_t columns[KERNEL_MAX_COLUMNS], n = 0;
+    for (; f->kind->columns[n] != NULL; n++)
+        columns[n] = llmsim_table_column(table, f->kind->columns[n]);
+    size_t latency = llmsim_table_column(table, "latency_ms");
+    if (latency == LLMSIM_NO_COLUMN)
+        return llmsim_table_fail_header(table, err, "column latency_ms is missing");
+    for (bool ended = false;;) {
+        struct kernel_row row = {.seconds = 0};
+        struct kernel_sample sample;
+        enum llmsim_status status = llmsim_table_next(table, &ended, err);
+        if (status != LLMSIM_OK || ended)
+            return status;
+        double ms;
+        status = read_number(table, latency, &ms, err);
+        if (status != LLMSIM_OK)
+            return status;
+        row.seconds = ms / 1000;
+        for (size_t i = 0; i < n; i++) {
+            row.text[i] =
+                columns[i] == LLMSIM_NO_COLUMN ? "" : llmsim_table_field(table, columns[i])->text;
+            row.number[i] = strtod(row.text[i], NULL);
+        }
+        if (f->kind->sample(&row, &f->source->peaks, &sample))
+            status = add_sample(f, &sample, err);
+        if (status != LLMSIM_OK)
+            return status;
+    }
+}
+
+/* Reads the table of the kind, where the folder has one. */
+static enum llmsim_status read_table(struct fitting *f, struct llmsim_error *err)
+{
+    static const char *const suffixes[] = {".csv.zst", ".csv.gz", ".csv"};
+    const char *const names[] = {f->kind->table, f->kind->also};
+    for (size_t i = 0; i < 2 && names[i] != NULL; i++)
+        for (size_t s = 0; s < sizeof suffixes / sizeof *suffixes; s++) {
+            char path[LLMSIM_ERROR_FILE_MAX];
+            struct llmsim_table table;
+            int length =
+                snprintf(path, sizeof path, "%s/%s%s", f->source->tables, names[i], suffixes[s]);
+            if (length >= (int)sizeof path)
+                return llmsim_fail(err, LLMSIM_USAGE, "the path %.40s… is too long", path);
+            if (access(path, F_OK) != 0)
+                continue;
+            enum llmsim_status status = llmsim_table_open(&table, path, err);
+            if (status != LLMSIM_OK)
+                return status;
+            status = read_rows(f, &table, err);
+            llmsim_table_close(&table);
+            return status;
+        }
+    return LLMSIM_OK;
+}
+
+/* ---- fits ---- */
+
+/* The kind's axes, each cut to the nodes that the samples reach. */
+static void set_axes(const struct kernel_kind *kind, const struct variant *v,
+                     struct llmsim_lattice *lattice)
+{
+    for (unsigned a = 0; a < LLMSIM_LATTICE_MAX_AXES && kind->axes[a].name != NULL; a++) {
+        const struct kernel_axis *axis = &kind->axes[a];
+        double low = INFINITY, high = 0;
+        for (size_t i = 0; i < v->n; i++) {
+            low = fmin(low, v->samples[i].at.point[a]);
+            high = fmax(high, v->samples[i].at.point[a]);
+        }
+        unsigned first = 0, last = axis->n - 1;
+        while (first < last && axis->nodes[first + 1] <= low)
+            first++;
+        while (last > first && axis->nodes[last - 1] >= high)
+            last--;
+        llmsim_lattice_add_axis(lattice, axis->nodes + first, last - first + 1);
+    }
+}
+
+static enum llmsim_status fit_samples(const struct kernel_kind *kind, const struct variant *v,
+                                      bool holds_out, struct llmsim_lattice *lattice,
+                                      struct llmsim_error *err)
+{
+    struct llmsim_lattice_sample *samples = malloc(v->n * sizeof *samples);
+    size_t n = 0;
+    *lattice = (struct llmsim_lattice){0};
+    if (samples == NULL)
+        return out_of_memory(err);
+    for (size_t i = 0; i < v->n; i++)
+        if (!holds_out || v->samples[i].shape % HELD_OUT_ONE_IN != 0)
+            samples[n++] = v->samples[i].at;
+    set_axes(kind, v, lattice);
+    enum llmsim_status status = llmsim_lattice_alloc(lattice, err);
+    if (status == LLMSIM_OK)
+        status = llmsim_lattice_fit(lattice, samples, n, err);
+    free(samples);
+    return status;
+}
+
+/* Errors of the shapes that the lattice has not seen. */
+static enum llmsim_status judge(const struct variant *v, const struct llmsim_lattice *lattice,
+                                struct llmsim_kernels_error *error, struct llmsim_error *err)
+{
+    double *percent = malloc((v->n + 1) * sizeof *percent), bias = 0;
+    size_t n = 0;
+    if (percent == NULL)
+        return out_of_memory(err);
+    for (size_t i = 0; i < v->n; i++) {
+        const struct kernel_sample *s = &v->samples[i];
+        if (s->shape % HELD_OUT_ONE_IN != 0 || !s->is_judged)
+            continue;
+        double off = 100 * (exp(llmsim_lattice_at(lattice, s->at.point) - s->at.value) - 1);
+        bias += off;
+        percent[n++] = fabs(off);
+    }
+    error->n_rows = v->n;
+    error->n_held_out = n;
+    if (n > 0) {
+        gsl_sort(percent, 1, n);
+        error->mean_percent = gsl_stats_mean(percent, 1, n);
+        error->p90_percent = gsl_stats_quantile_from_sorted_data(percent, 1, n, 0.9);
+        error->bias_percent = bias / (double)n;
+    }
+    free(percent);
+    return LLMSIM_OK;
+}
+
+/* ---- the file ---- */
+
+static void write_format(struct llmsim_output *out, const char *format, ...) LLMSIM_PRINTF(2, 3);
+static void write_format(struct llmsim_output *out, const char *format, ...)
+{
+    char text[512];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    llmsim_output_text(out, text);
+}
+
+static void write_lattice(struct llmsim_output *out, const struct kernel_kind *kind,
+                          const struct llmsim_lattice *lattice)
+{
+    llmsim_output_text(out, "      \"axes\": {");
+    for (unsigned a = 0; a < lattice->n_axes; a++) {
+        write_format(out, "%s\"%s\": [", a > 0 ? ", " : "", kind->axes[a].name);
+        for (unsigned i = 0; i < lattice->axes[a].n; i++)
+            write_format(out, "%s%.9g", i > 0 ? ", " : "", lattice->axes[a].node[i]);
+        llmsim_output_text(out, "]");
+    }
+    llmsim_output_text(out, "},\n      \"values\": [");
+    unsigned a_line = lattice->axes[lattice->n_axes - 1].n;
+    for (size_t i = 0; i < lattice->n_values; i++)
+        write_format(out, "%s%s%.0f", i > 0 ? "," : "", i % a_line == 0 ? "\n        " : " ",
+                     round(lattice->values[i] * KERNELS_VALUE_UNITS) + 0.0);
+    llmsim_output_text(out, "]\n    }");
+}
+
+static enum llmsim_status write_variant(const struct fitting *f, const struct variant *v,
+                                        struct llmsim_output *out, bool is_first,
+                                        struct llmsim_kernels_error *error,
+                                        struct llmsim_error *err)
+{
+    struct llmsim_lattice lattice;
+    *error = (struct llmsim_kernels_error){.kernel = f->kind->name, .variant = v->name};
+    enum llmsim_status status = fit_samples(f->kind, v, true, &lattice, err);
+    if (status == LLMSIM_OK)
+        status = judge(v, &lattice, error, err);
+    llmsim_lattice_fini(&lattice);
+    if (status == LLMSIM_OK)
+        status = fit_samples(f->kind, v, false, &lattice, err);
+    if (status == LLMSIM_OK) {
+        write_format(out,
+                     "%s\n    {\n      \"kernel\": \"%s\", \"variant\": \"%s\", \"rows\": %zu,\n",
+                     is_first ? "" : ",", error->kernel, error->variant, error->n_rows);
+        write_format(out,
+                     "      \"held_out\": {\"rows\": %zu, \"mean_percent\": %.1f, \"p90_percent\": "
+                     "%.1f, \"bias_percent\": %.1f},\n",
+                     error->n_held_out, error->mean_percent, error->p90_percent,
+                     error->bias_percent + 0.0);
+        write_lattice(out, f->kind, &lattice);
+    }
+    llmsim_lattice_fini(&lattice);
+    return status;
+}
+
+/* Can it stand in quotes as it is? */
+static bool is_plain(const char *text)
+{
+    size_t length = strlen(text);
+    for (const char *p = text; *p != '\0'; p++)
+        if ((unsigned char)*p < ' ' || *p == '"' || *p == '\\' || *p == 127)
+            return false;
+    return length > 0 && length <= LLMSIM_MAX_NAME && llmsim_utf8_is_valid(text);
+}
+
+static void write_head(const struct llmsim_kernels_source *s, struct llmsim_output *out)
+{
+    write_format(out, "{\n  \"schema\": %d,\n  \"system\": \"%s\",\n  \"engine\": \"%s\",\n",
+                 KERNELS_SCHEMA, s->system, s->engine);
+    write_format(out, "  \"engine_version\": \"%s\",\n  \"source\": \"%s\",\n", s->version,
+                 s->source);
+    write_format(out,
+                 "  \"license\": \"%s\",\n  \"memory_bw\": %.9g,\n  \"bf16_tflops\": %.9g,\n  "
+                 "\"fp8_tflops\": %.9g,\n  \"fp4_tflops\": %.9g,\n  \"kernels\": [",
+                 s->license, s->peaks.bytes_per_s / 1e9, s->peaks.bf16_per_s / 1e12,
+                 s->peaks.fp8_per_s / 1e12, s->peaks.fp4_per_s / 1e12);
+}
+
+static void free_variants(struct fitting *f)
+{
+    for (size_t i = 0; i < f->n_variants; i++)
+        free(f->variants[i].samples);
+    memset(f->variants, 0, sizeof f->variants);
+    f->n_variants = 0;
+}
+
+enum llmsim_status llmsim_kernels_fit(const struct llmsim_kernels_source *source, const char *path,
+                                      void (*on_kernel)(void *ctx,
+                                                        const struct llmsim_kernels_error *error),
+                                      void *ctx, struct llmsim_error *err)
+{
+    struct fitting *f = calloc(1, sizeof *f);
+    struct llmsim_output out;
+    bool is_first = true;
+    const char *const texts[] = {source->system, source->engine, source->version, source->source,
+                                 source->license};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (!is_plain(texts[i])) {
+            free(f);
+            return llmsim_fail(err, LLMSIM_USAGE,
+                               "a text for the file has a quote, a backslash or a control "
+                               "character, or is empty or longer than %d bytes",
+                               LLMSIM_MAX_NAME);
+        }
+    if (f == NULL)
+        return out_of_memory(err);
+    f->source = source;
+    enum llmsim_status status = llmsim_output_open(&out, path, LLMSIM_COMPRESS_NONE, err);
+    if (status != LLMSIM_OK) {
+        free(f);
+        return status;
+    }
+    write_head(source, &out);
+    for (size_t k = 0; k < N_KERNEL_KINDS && status == LLMSIM_OK; k++) {
+        f->kind = &kernel_kinds[k];
+        status = read_table(f, err);
+        for (size_t i = 0; i < f->n_variants && status == LLMSIM_OK; i++) {
+            struct llmsim_kernels_error error;
+            if (f->variants[i].n < MIN_SAMPLES)
+                continue;
+            status = write_variant(f, &f->variants[i], &out, is_first, &error, err);
+            is_first = false;
+            if (status == LLMSIM_OK && on_kernel != NULL)
+                on_kernel(ctx, &error);
+        }
+        free_variants(f);
+    }
+    llmsim_output_text(&out, "\n  ]\n}\n");
+    if (status == LLMSIM_OK && is_first)
+        status = llmsim_fail(err, LLMSIM_IO, "%s has no table of a kernel that is known",
+                             source->tables);
+    if (status == LLMSIM_OK)
+        status = llmsim_output_finish(&out, err);
+    if (status == LLMSIM_OK)
+        status = llmsim_output_commit(&out, err);
+    llmsim_output_close(&out);
+    free(f);
+    return status;
+}

@@ -1,0 +1,252 @@
+/* kernel_kinds.c: what each kernel's measurements are set against, and where in its lattice. */
+#include "kernel_kinds.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "kernel_roofline.h"
+
+/* The tables' names of number formats, and ours. */
+static const char *format_name(const char *text)
+{
+    static const char *const names[][2] = {
+        {"bfloat16", "bf16"},       {"float16", "bf16"},    {"fp8", "fp8"},
+        {"fp8_block", "fp8_block"}, {"int8_wo", "int8_wo"}, {"int4_wo", "int4_wo"},
+        {"w4a16_mxfp4", "mxfp4"},   {"nvfp4", "nvfp4"},     {"sq", "int8"},
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(text, names[i][0]) == 0)
+            return names[i][1];
+    return NULL;
+}
+
+/* FNV-1a over the bits of numbers and a text: what makes two rows the same shape. */
+static uint64_t hash_shape(const char *text, const double *numbers, size_t n)
+{
+    uint64_t hash = 14695981039346656037u;
+    for (const char *p = text; *p != '\0'; p++)
+        hash = (hash ^ (unsigned char)*p) * 1099511628211u;
+    for (size_t i = 0; i < n; i++)
+        for (uint64_t bits = (uint64_t)(numbers[i] * 64); bits != 0; bits >>= 8)
+            hash = (hash ^ (bits & 255)) * 1099511628211u;
+    return hash ^ hash >> 29;
+}
+
+static void set_sample(struct kernel_sample *sample, const double *point, size_t n, double seconds,
+                       double roofline_s)
+{
+    memcpy(sample->at.point, point, n * sizeof *point);
+    sample->at.value = log(seconds / roofline_s);
+    sample->shape = hash_shape(sample->variant, point, n);
+}
+
+/* ---- gemm_dtype, m, n, k ---- */
+
+static bool sample_gemm(const struct kernel_row *row, const struct llmsim_peaks *peaks,
+                        struct kernel_sample *sample)
+{
+    const char *format = format_name(row->text[0]);
+    const double point[] = {row->number[1], row->number[2], row->number[3]};
+    if (format == NULL || !(point[0] > 0 && point[1] > 0 && point[2] > 0))
+        return false;
+    (void)snprintf(sample->variant, sizeof sample->variant, "%s%s", format,
+                   kernel_gemm_is_aligned(point[0]) ? "" : " unaligned");
+    set_sample(sample, point, 3, row->seconds,
+               roofline_gemm_s(peaks, format, point[0], point[1], point[2]));
+    sample->is_judged = point[1] >= 1024 && point[2] >= 1024;
+    return true;
+}
+
+/* ---- message_size, num_gpus, backend ---- */
+
+#define BYTES_OF_AN_ELEMENT 2
+
+static bool sample_all_reduce(const struct kernel_row *row, const struct llmsim_peaks *peaks,
+                              struct kernel_sample *sample)
+{
+    (void)peaks;
+    const double point[] = {row->number[0] * BYTES_OF_AN_ELEMENT, row->number[1]};
+    if (strstr(row->text[2], "eager") != NULL || !(point[0] > 0 && point[1] > 1))
+        return false; /* servers run them from CUDA graphs */
+    (void)snprintf(sample->variant, sizeof sample->variant, "bf16");
+    set_sample(sample, point, 2, row->seconds, roofline_all_reduce_s(point[0]));
+    sample->is_judged = true;
+    return true;
+}
+
+/* ---- attention: batch_size, isl, step, num_heads, num_key_value_heads, head_dim, kv_cache_dtype,
+ * window_size, attn_dtype ---- */
+
+static bool set_attention_variant(const struct kernel_row *row, struct kernel_sample *sample)
+{
+    const char *format = format_name(row->text[6]);
+    if (format == NULL || row->number[7] > 0 || !(row->number[3] > 0 && row->number[4] > 0))
+        return false;
+    (void)snprintf(sample->variant, sizeof sample->variant, "%s %.0f", format, row->number[5]);
+    return true;
+}
+
+static bool sample_decode_attention(const struct kernel_row *row, const struct llmsim_peaks *peaks,
+                                    struct kernel_sample *sample)
+{
+    double context = row->number[1] + row->number[2], heads = row->number[3];
+    const double point[] = {row->number[0], row->number[4], heads / row->number[4], context};
+    if (!set_attention_variant(row, sample))
+        return false;
+    const struct attention_sizes sizes = {heads, row->number[4], row->number[5],
+                                          strcmp(row->text[6], "fp8") == 0 ? 1 : 2};
+    set_sample(sample, point, 4, row->seconds,
+               roofline_decode_attention_s(peaks, &sizes, point[0], context));
+    sample->is_judged = context >= 128;
+    return true;
+}
+
+static bool sample_prefill_attention(const struct kernel_row *row, const struct llmsim_peaks *peaks,
+                                     struct kernel_sample *sample)
+{
+    double heads = row->number[3];
+    const double point[] = {row->number[0], heads, heads / row->number[4], row->number[1]};
+    if (!set_attention_variant(row, sample) || row->number[2] > 0 ||
+        (row->text[8][0] != '\0' && strcmp(row->text[8], "bfloat16") != 0))
+        return false;
+    const struct attention_sizes sizes = {heads, row->number[4], row->number[5],
+                                          strcmp(row->text[6], "fp8") == 0 ? 1 : 2};
+    set_sample(sample, point, 4, row->seconds,
+               roofline_prefill_attention_s(peaks, &sizes, point[0], point[3]));
+    sample->is_judged = point[3] >= 512;
+    return true;
+}
+
+/* ---- MLA: batch_size, isl, step, num_heads, kv_cache_dtype ---- */
+
+static bool sample_decode_mla(const struct kernel_row *row, const struct llmsim_peaks *peaks,
+                              struct kernel_sample *sample)
+{
+    const char *format = format_name(row->text[4]);
+    double context = row->number[1] + row->number[2];
+    const double point[] = {row->number[0], row->number[3], context};
+    if (format == NULL || !(row->number[3] > 0))
+        return false;
+    (void)snprintf(sample->variant, sizeof sample->variant, "%s", format);
+    set_sample(sample, point, 3, row->seconds,
+               roofline_decode_mla_s(peaks, row->number[3], strcmp(format, "fp8") == 0 ? 1 : 2,
+                                     point[0], context));
+    sample->is_judged = context >= 128;
+    return true;
+}
+
+static bool sample_prefill_mla(const struct kernel_row *row, const struct llmsim_peaks *peaks,
+                               struct kernel_sample *sample)
+{
+    const char *format = format_name(row->text[4]);
+    const double point[] = {row->number[0], row->number[3], row->number[1]};
+    if (format == NULL || !(row->number[3] > 0) || row->number[2] > 0)
+        return false;
+    (void)snprintf(sample->variant, sizeof sample->variant, "%s", format);
+    set_sample(sample, point, 3, row->seconds,
+               roofline_prefill_mla_s(peaks, row->number[3], point[0], point[2]));
+    sample->is_judged = point[2] >= 512;
+    return true;
+}
+
+/* ---- experts: moe_dtype, num_tokens, hidden_size, inter_size, topk, num_experts, moe_tp_size,
+ * moe_ep_size, distribution, kernel_source ---- */
+
+static bool sample_experts(const struct kernel_row *row, const struct llmsim_peaks *peaks,
+                           struct kernel_sample *sample)
+{
+    const char *format = format_name(row->text[0]), *source = row->text[9];
+    const double *x = row->number;
+    /* Routers of real models are as uneven as a power law. vLLM's mxfp4 rows do not change with
+     * moe_ep_size, so all but the first are not what they say. */
+    if (format == NULL || strstr(row->text[8], "power_law_1") == NULL ||
+        strstr(source, "nongated") != NULL || (strcmp(source, "vllm_mxfp4_moe") == 0 && x[7] > 1))
+        return false;
+    const struct experts_sizes sizes = {x[1], x[2], x[3] / x[6], x[5], x[4], x[7], 3};
+    const double point[] = {x[1], x[5] / x[7], sizes.slice, x[4]};
+    (void)snprintf(sample->variant, sizeof sample->variant, "%s", format);
+    set_sample(sample, point, 4, row->seconds, roofline_experts_s(peaks, format, &sizes));
+    const double shape[] = {x[1], x[2], x[3], x[4], x[5], x[6], x[7]};
+    sample->shape = hash_shape(sample->variant, shape, 7);
+    sample->is_judged = true;
+    return true;
+}
+
+#define ATTENTION_COLUMNS                                                                          \
+    {                                                                                              \
+        "batch_size", "isl", "step", "num_heads", "num_key_value_heads", "head_dim",               \
+            "kv_cache_dtype", "window_size", "attn_dtype", NULL                                    \
+    }
+#define MLA_COLUMNS                                                                                \
+    {                                                                                              \
+        "batch_size", "isl", "step", "num_heads", "kv_cache_dtype", NULL                           \
+    }
+
+const struct kernel_kind kernel_kinds[N_KERNEL_KINDS] = {
+    [KERNEL_GEMM] =
+        {"gemm",
+         "gemm",
+         NULL,
+         {"gemm_dtype", "m", "n", "k", NULL},
+         sample_gemm,
+         {{"m", 13, {1, 16, 64, 128, 192, 256, 512, 1024, 1536, 2048, 4096, 8192, 32768}},
+          {"n", 10, {32, 128, 512, 1024, 2048, 4096, 8192, 12288, 16384, 65536}},
+          {"k", 9, {32, 128, 512, 1024, 2048, 4096, 8192, 16384, 65536}}}},
+    [KERNEL_ALL_REDUCE] = {"all_reduce",
+                           "custom_allreduce",
+                           NULL,
+                           {"message_size", "num_gpus", "backend", NULL},
+                           sample_all_reduce,
+                           {{"bytes",
+                             12,
+                             {256, 4096, 16384, 65536, 262144, 524288, 1048576, 4194304, 16777216,
+                              67108864, 268435456, 1073741824}},
+                            {"gpus", 3, {2, 4, 8}}}},
+    [KERNEL_DECODE_ATTENTION] = {"decode_attention",
+                                 "generation_attention",
+                                 NULL,
+                                 ATTENTION_COLUMNS,
+                                 sample_decode_attention,
+                                 {{"batch", 11, {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024}},
+                                  {"kv_heads", 4, {1, 2, 4, 8}},
+                                  {"heads_per_kv_head", 3, {1, 4, 16}},
+                                  {"context", 7, {16, 128, 512, 2048, 8192, 32768, 131072}}}},
+    [KERNEL_PREFILL_ATTENTION] =
+        {"prefill_attention",
+         "context_attention",
+         NULL,
+         ATTENTION_COLUMNS,
+         sample_prefill_attention,
+         {{"prompts", 5, {1, 4, 16, 64, 256}},
+          {"heads", 4, {1, 4, 16, 64}},
+          {"heads_per_kv_head", 3, {1, 4, 16}},
+          {"length", 10, {1, 16, 64, 256, 512, 1024, 2048, 4096, 8192, 16384}}}},
+    [KERNEL_DECODE_MLA] = {"decode_mla",
+                           "generation_mla",
+                           NULL,
+                           MLA_COLUMNS,
+                           sample_decode_mla,
+                           {{"batch", 11, {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024}},
+                            {"heads", 4, {1, 8, 32, 128}},
+                            {"context", 7, {16, 128, 512, 2048, 8192, 32768, 131072}}}},
+    [KERNEL_PREFILL_MLA] = {"prefill_mla",
+                            "context_mla",
+                            NULL,
+                            MLA_COLUMNS,
+                            sample_prefill_mla,
+                            {{"prompts", 5, {1, 4, 16, 64, 256}},
+                             {"heads", 4, {1, 8, 32, 128}},
+                             {"length", 10, {1, 16, 64, 256, 512, 1024, 2048, 4096, 8192, 16384}}}},
+    [KERNEL_EXPERTS] = {"experts",
+                        "moe",
+                        NULL,
+                        {"moe_dtype", "num_tokens", "hidden_size", "inter_size", "topk",
+                         "num_experts", "moe_tp_size", "moe_ep_size", "distribution",
+                         "kernel_source", NULL},
+                        sample_experts,
+                        {{"tokens", 9, {1, 4, 16, 64, 128, 256, 1024, 4096, 16384}},
+                         {"experts", 6, {1, 4, 16, 64, 256, 512}},
+                         {"slice", 5, {64, 256, 768, 2048, 16384}},
+                         {"topk", 3, {2, 8, 22}}}},
+};
