@@ -124,6 +124,7 @@ struct llmsim_trace_options {
     void *on_reject_ctx;
     bool with_prefixes;         /* read the hash ids; else they may be anything */
     uint32_t hash_block_tokens; /* of a block with a hash id; 0: LLMSIM_HASH_BLOCK_TOKENS */
+    bool only_lengths;          /* arrivals are not read, and may be missing: they are 0 */
     bool only_libcsv;           /* never the short path for plain lines: for tests */
 };
 

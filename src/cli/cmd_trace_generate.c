@@ -29,7 +29,7 @@ static enum llmsim_status read_sample(const char *path, struct llmsim_request **
                                       struct llmsim_error *err)
 {
     struct llmsim_trace *trace;
-    struct llmsim_trace_options options = {0};
+    struct llmsim_trace_options options = {.only_lengths = true};
     size_t capacity = 0, n_read = 0;
     *sample = NULL;
     *n = 0;

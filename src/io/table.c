@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "file_kind.h"
+
 /* Take the next line that is not blank into table->csv. */
 static enum llmsim_status take_line(struct llmsim_table *t, bool *ended, struct llmsim_error *err)
 {
@@ -17,6 +19,10 @@ static enum llmsim_status take_line(struct llmsim_table *t, bool *ended, struct 
             return llmsim_fail_at(
                 err, LLMSIM_TRACE, llmsim_table_name(t), t->lines.n_lines, LLMSIM_MAX_ROW_BYTES + 1,
                 "line is too long; expected at most %u bytes", LLMSIM_MAX_ROW_BYTES);
+        const char *kind =
+            t->lines.n_lines == 1 ? llmsim_file_kind_fault(t->line.text, t->line.length) : NULL;
+        if (kind != NULL)
+            return llmsim_fail_at(err, LLMSIM_TRACE, llmsim_table_name(t), 1, 1, "%s", kind);
         /* The byte order mark that spreadsheets write. */
         if (t->lines.n_lines == 1 && t->line.length >= 3 &&
             memcmp(t->line.text, "\xEF\xBB\xBF", 3) == 0) {
@@ -40,6 +46,11 @@ static enum llmsim_status read_header(struct llmsim_table *t, struct llmsim_erro
     if (ended)
         return llmsim_fail_at(err, LLMSIM_TRACE, llmsim_table_name(t), t->lines.n_lines + 1, 1,
                               "the file is empty; expected a header with the names of its columns");
+    const char *separator = t->csv.n_fields == 1
+                                ? llmsim_file_kind_separator_fault(t->line.text, t->line.length)
+                                : NULL;
+    if (separator != NULL)
+        return llmsim_table_fail_header(t, err, "%s", separator);
     if (t->csv.n_fields > LLMSIM_CSV_MAX_FIELDS)
         return llmsim_table_fail_header(t, err, "header has %zu columns; expected at most %u",
                                         t->csv.n_fields, LLMSIM_CSV_MAX_FIELDS);

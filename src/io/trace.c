@@ -142,7 +142,7 @@ static const char *place_row(struct llmsim_trace *t, const struct row *row,
     int64_t deadline_ns;
     *where = t->header.arrival_column;
     if (arrival_ns < t->last_ns)
-        return "goes back in time; expected no less than in the row before";
+        return "goes back in time; expected rows in order of arrival";
     if (arrival_ns > LLMSIM_MAX_ARRIVAL_NS || scaled_ns > LLMSIM_MAX_ARRIVAL_NS)
         return "is more than 100 years after time 0; expected less";
 
@@ -485,7 +485,8 @@ static bool place_member(struct llmsim_trace *t, const struct llmsim_json_member
 {
     for (size_t i = 0; i < t->header.n_columns; i++) {
         const char *name = t->header.names[i];
-        if (strncmp(name, member->key, member->key_length) != 0 || name[member->key_length] != '\0')
+        if (name == NULL || strncmp(name, member->key, member->key_length) != 0 ||
+            name[member->key_length] != '\0')
             continue;
         if (t->json_fields[i].text != NULL)
             return false;
@@ -518,7 +519,8 @@ static enum llmsim_status split_json(struct llmsim_trace *t, const struct llmsim
     }
     for (size_t i = 0; i < t->header.n_columns; i++) {
         char expected[256];
-        if (t->json_fields[i].text == NULL && !format->columns[i].optional)
+        if (t->json_fields[i].text == NULL && !format->columns[i].optional &&
+            t->header.names[i] != NULL)
             return reject(t, line, 1, err, "key %s is missing; expected %s", t->header.names[i],
                           llmsim_trace_format_expected(format, expected, sizeof expected));
     }
@@ -672,7 +674,7 @@ static enum llmsim_status set_time_unit(struct llmsim_trace *t, struct llmsim_er
                            named, t->header.format->choice.name);
     if (named != NULL)
         return llmsim_time_unit_named(named, &t->time.unit, err);
-    if (!t->header.format->is_json || first->text == NULL)
+    if (!t->header.format->is_json || first->text == NULL || t->options.only_lengths)
         return LLMSIM_OK;
     if (first->too_long) /* and so cannot be looked at */
         return llmsim_fail_at(err, LLMSIM_TRACE, name_of(t), t->lines.n_lines,
@@ -702,7 +704,8 @@ enum llmsim_status llmsim_trace_open(const char *path, const struct llmsim_trace
         t->options.hash_block_tokens = LLMSIM_HASH_BLOCK_TOKENS;
     status = llmsim_lines_open(&t->lines, path, err);
     if (status == LLMSIM_OK)
-        status = llmsim_trace_header_read(&t->header, &t->lines, &t->csv, named, err);
+        status = llmsim_trace_header_read(&t->header, &t->lines, &t->csv, named,
+                                          options->only_lengths, err);
     if (status == LLMSIM_OK)
         status = set_time_unit(t, err);
     if (status == LLMSIM_OK && t->header.has_classes &&

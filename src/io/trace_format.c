@@ -145,18 +145,19 @@ const struct llmsim_trace_format *llmsim_trace_format_json(void)
 }
 
 /* A format that fits scores more than any that does not; of those the one that has more wins. */
-static int score(const struct llmsim_trace_format *format, const struct llmsim_csv_line *header)
+static int score(const struct llmsim_trace_format *format, const struct llmsim_csv_line *header,
+                 bool only_lengths)
 {
     int n_found = 0, n_missing = 0;
     for (const struct llmsim_trace_column *c = format->columns; c->name != NULL; c++) {
         bool found = llmsim_trace_format_column(header, c->name, 0) < header->n_fields;
         n_found += found;
-        n_missing += !found && !c->optional;
+        n_missing += !found && !c->optional && !(only_lengths && llmsim_column_is_arrival(c->kind));
     }
     return n_missing == 0 ? LLMSIM_FORMAT_MAX_COLUMNS : n_found;
 }
 
-void llmsim_trace_format_detect(const struct llmsim_csv_line *header,
+void llmsim_trace_format_detect(const struct llmsim_csv_line *header, bool only_lengths,
                                 struct llmsim_format_list *list, bool *nearest)
 {
     int best = 0;
@@ -164,7 +165,7 @@ void llmsim_trace_format_detect(const struct llmsim_csv_line *header,
     for (size_t i = 0; i < N_FORMATS; i++) {
         if (formats[i].is_json)
             continue;
-        int score_here = score(&formats[i], header);
+        int score_here = score(&formats[i], header, only_lengths);
         if (score_here > best)
             list->n = 0;
         if (score_here >= best)

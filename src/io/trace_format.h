@@ -28,6 +28,12 @@ enum llmsim_column_kind {
     LLMSIM_COLUMN_HASH_IDS, /* one for each block of the prompt: an array, or with blanks between */
 };
 
+static inline bool llmsim_column_is_arrival(enum llmsim_column_kind kind)
+{
+    return kind == LLMSIM_COLUMN_SECONDS || kind == LLMSIM_COLUMN_MILLISECONDS ||
+           kind == LLMSIM_COLUMN_DATE;
+}
+
 struct llmsim_trace_column {
     const char *name;
     enum llmsim_column_kind kind;
@@ -67,8 +73,8 @@ const struct llmsim_trace_format *llmsim_trace_format_json(void);
 
 /* The CSV formats whose columns this header has: one, unless it is ambiguous. If none fits, then
  * *nearest and those that come as near as any, so that the error can say what is lacking; all CSV
- * formats, if the header has no column of any. */
-void llmsim_trace_format_detect(const struct llmsim_csv_line *header,
+ * formats, if the header has no column of any. only_lengths: arrivals may be missing. */
+void llmsim_trace_format_detect(const struct llmsim_csv_line *header, bool only_lengths,
                                 struct llmsim_format_list *list, bool *nearest);
 
 /* Position of a column in the header, from `first` on, or header->n_fields. */

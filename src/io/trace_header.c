@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "file_kind.h"
+
 #define EXPECTED_MAX 640
 #define UNUSED_KEYS_MAX 1024
 
@@ -62,6 +64,9 @@ static enum llmsim_status split(const struct llmsim_trace_header *header,
     if (fault != NULL)
         return llmsim_fail_at(err, LLMSIM_TRACE, name, lines->n_lines, column + header->n_bom, "%s",
                               fault);
+    fault = csv->n_fields == 1 ? llmsim_file_kind_separator_fault(line->text, line->length) : NULL;
+    if (fault != NULL)
+        return llmsim_fail_at(err, LLMSIM_TRACE, name, lines->n_lines, 1, "%s", fault);
     if (csv->n_fields > LLMSIM_CSV_MAX_FIELDS)
         return llmsim_fail_at(err, LLMSIM_TRACE, name, lines->n_lines, 1,
                               "header has %zu columns; expected at most %u", csv->n_fields,
@@ -70,7 +75,7 @@ static enum llmsim_status split(const struct llmsim_trace_header *header,
 }
 
 /* The one format that the header fits, or that it is nearest to. */
-static enum llmsim_status detect(struct llmsim_trace_header *header,
+static enum llmsim_status detect(struct llmsim_trace_header *header, bool only_lengths,
                                  const struct llmsim_csv_line *csv,
                                  const struct llmsim_lines *lines, struct llmsim_error *err)
 {
@@ -78,7 +83,7 @@ static enum llmsim_status detect(struct llmsim_trace_header *header,
     bool nearest;
     char text[EXPECTED_MAX];
     const char *name = llmsim_input_name(lines->input);
-    llmsim_trace_format_detect(csv, &list, &nearest);
+    llmsim_trace_format_detect(csv, only_lengths, &list, &nearest);
     header->format = list.formats[0];
     if (list.n == 1)
         return LLMSIM_OK;
@@ -126,6 +131,16 @@ static void set_column(struct llmsim_trace_header *header, size_t at,
     }
 }
 
+/* Has the header prompt and output tokens of this format? */
+static bool has_lengths(const struct llmsim_trace_format *format, const struct llmsim_csv_line *csv)
+{
+    bool has = true;
+    for (const struct llmsim_trace_column *c = format->columns; c->name != NULL; c++)
+        if (c->kind == LLMSIM_COLUMN_PROMPT_TOKENS || c->kind == LLMSIM_COLUMN_OUTPUT_TOKENS)
+            has = has && llmsim_trace_format_column(csv, c->name, 0) < csv->n_fields;
+    return has;
+}
+
 /* Find one column of the format in the header, exactly once. */
 static enum llmsim_status place_column(struct llmsim_trace_header *header,
                                        const struct llmsim_trace_column *column,
@@ -139,8 +154,12 @@ static enum llmsim_status place_column(struct llmsim_trace_header *header,
         if (column->optional)
             return LLMSIM_OK;
         llmsim_trace_format_expected(header->format, expected, sizeof expected);
-        return llmsim_fail_at(err, LLMSIM_TRACE, file, n_line, 1,
-                              "column %s is missing; expected %s", column->name, expected);
+        return llmsim_fail_at(
+            err, LLMSIM_TRACE, file, n_line, 1, "column %s is missing%s; expected %s", column->name,
+            llmsim_column_is_arrival(column->kind) && has_lengths(header->format, csv)
+                ? " (lengths alone are for trace generate --lengths-from)"
+                : "",
+            expected);
     }
     size_t again = llmsim_trace_format_column(csv, column->name, at + 1);
     if (again < csv->n_fields)
@@ -171,13 +190,14 @@ static enum llmsim_status list_unused(struct llmsim_trace_header *header,
 }
 
 /* The keys of the format are the columns, and the line is the first row. */
-static enum llmsim_status set_json(struct llmsim_trace_header *header,
+static enum llmsim_status set_json(struct llmsim_trace_header *header, bool only_lengths,
                                    const struct llmsim_line *line, struct llmsim_error *err)
 {
     const struct llmsim_trace_column *columns = header->format->columns;
     header->first_row = *line;
     for (; columns[header->n_columns].name != NULL; header->n_columns++)
-        set_column(header, header->n_columns, &columns[header->n_columns]);
+        if (!only_lengths || !llmsim_column_is_arrival(columns[header->n_columns].kind))
+            set_column(header, header->n_columns, &columns[header->n_columns]);
     header->unused_columns = calloc(1, UNUSED_KEYS_MAX);
     return header->unused_columns != NULL ? LLMSIM_OK
                                           : llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
@@ -186,7 +206,7 @@ static enum llmsim_status set_json(struct llmsim_trace_header *header,
 enum llmsim_status llmsim_trace_header_read(struct llmsim_trace_header *header,
                                             struct llmsim_lines *lines, struct llmsim_csv_line *csv,
                                             const struct llmsim_trace_format *format,
-                                            struct llmsim_error *err)
+                                            bool only_lengths, struct llmsim_error *err)
 {
     struct llmsim_line line;
     const char *name = llmsim_input_name(lines->input);
@@ -194,18 +214,22 @@ enum llmsim_status llmsim_trace_header_read(struct llmsim_trace_header *header,
     enum llmsim_status status = find_line(header, lines, &line, err);
     if (status != LLMSIM_OK)
         return status;
+    const char *fault = line.text != NULL ? llmsim_file_kind_fault(line.text, line.length) : NULL;
+    if (fault != NULL)
+        return llmsim_fail_at(err, LLMSIM_TRACE, name, lines->n_lines, 1, "%s", fault);
     if (header->format != NULL && header->format->is_json)
-        return set_json(header, &line, err);
+        return set_json(header, only_lengths, &line, err);
     if (line.text == NULL)
         return fail_empty(lines, format, err);
     status = split(header, lines, csv, &line, err);
     if (status == LLMSIM_OK && header->format == NULL)
-        status = detect(header, csv, lines, err);
+        status = detect(header, only_lengths, csv, lines, err);
     if (status != LLMSIM_OK)
         return status;
     header->n_columns = csv->n_fields;
     for (const struct llmsim_trace_column *c = header->format->columns; c->name != NULL; c++) {
-        status = place_column(header, c, csv, name, lines->n_lines, &line, err);
+        if (!only_lengths || !llmsim_column_is_arrival(c->kind))
+            status = place_column(header, c, csv, name, lines->n_lines, &line, err);
         if (status != LLMSIM_OK)
             return status;
     }

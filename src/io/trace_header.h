@@ -27,12 +27,13 @@ struct llmsim_trace_header {
     size_t n_bom;                               /* bytes of its byte order mark */
 };
 
-/* Take the header from `lines`. `format` NULL: the one that fits. All errors are LLMSIM_TRACE or
+/* Take the header from `lines`. `format` NULL: the one that fits. `only_lengths`: arrivals may be
+ * missing, and count as ignored where they are. All errors are LLMSIM_TRACE or
  * LLMSIM_IO and final: without a header no row means anything. */
 LLMSIM_MUST_CHECK enum llmsim_status
 llmsim_trace_header_read(struct llmsim_trace_header *header, struct llmsim_lines *lines,
                          struct llmsim_csv_line *csv, const struct llmsim_trace_format *format,
-                         struct llmsim_error *err);
+                         bool only_lengths, struct llmsim_error *err);
 /* A key of a JSON line that is not used: name it once, as long as there is room. */
 void llmsim_trace_header_note_unused(struct llmsim_trace_header *header, const char *key, size_t n);
 void llmsim_trace_header_fini(struct llmsim_trace_header *header);
