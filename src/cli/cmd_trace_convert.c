@@ -19,7 +19,8 @@ struct conversion {
     struct llmsim_trace_writer *writer;
     int64_t shift_ns; /* added to the arrivals of the copy under way */
     int64_t first_ns, last_ns;
-    uint64_t n; /* requests of a copy */
+    uint64_t n;      /* requests of a copy */
+    char sha256[65]; /* of the file, as the first copy was read */
 };
 
 static enum llmsim_status fail_too_long(struct llmsim_error *err)
@@ -84,6 +85,20 @@ static enum llmsim_status copy_trace(struct conversion *c, struct llmsim_trace *
     return LLMSIM_OK;
 }
 
+/* Copies of two files would be none of either. */
+static enum llmsim_status check_unchanged(const struct conversion *c,
+                                          const struct llmsim_trace *trace,
+                                          struct llmsim_error *err)
+{
+    struct llmsim_trace_status now;
+    llmsim_trace_get_status(trace, &now);
+    if (strcmp(now.sha256, c->sha256) == 0)
+        return LLMSIM_OK;
+    return llmsim_fail_at(
+        err, LLMSIM_IO, c->path, 0, 0,
+        "the trace changed while it was repeated; expected the same for each copy");
+}
+
 /* All copies but the first, each from the file anew, so that memory stays small. */
 static enum llmsim_status repeat(struct conversion *c, struct llmsim_error *err)
 {
@@ -98,6 +113,8 @@ static enum llmsim_status repeat(struct conversion *c, struct llmsim_error *err)
         if (status != LLMSIM_OK)
             return status;
         status = copy_trace(c, trace, err);
+        if (status == LLMSIM_OK)
+            status = check_unchanged(c, trace, err);
         llmsim_trace_close(trace);
         if (status != LLMSIM_OK)
             return status;
@@ -160,6 +177,7 @@ static enum llmsim_status convert(struct conversion *c, struct llmsim_trace *tra
         return status;
     status = copy_trace(c, trace, err);
     llmsim_trace_get_status(trace, &status_now);
+    memcpy(c->sha256, status_now.sha256, sizeof c->sha256);
     if (status == LLMSIM_OK)
         status = cli_check_hash_ids(&c->v->trace, trace, err);
     if (status == LLMSIM_OK)

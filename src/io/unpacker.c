@@ -11,10 +11,14 @@
 #define ZLIB_CONST /* zlib never writes to its input */
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include "ring.h"
 
 #define PACKED_BYTES ((size_t)64 << 10)
+
+/* What a step returns that is no fault of the data. */
+static const char out_of_memory[] = "out of memory";
 
 /* Bytes on their way through a codec. */
 struct flow {
@@ -68,7 +72,7 @@ static const char *gzip_step(void *state, struct flow *flow)
     flow->complete = result == Z_STREAM_END;
     if (result == Z_OK || result == Z_STREAM_END || result == Z_BUF_ERROR)
         return NULL;
-    return z->msg != NULL ? z->msg : "out of memory";
+    return z->msg != NULL ? z->msg : out_of_memory;
 }
 
 static void gzip_destroy(void *state)
@@ -77,9 +81,14 @@ static void gzip_destroy(void *state)
     free(state);
 }
 
+/* Of zstd --long=31, too: what a frame says that it needs is taken when it comes, up to 2 GiB. */
 static void *zstd_create(void)
 {
-    return ZSTD_createDCtx();
+    ZSTD_DCtx *context = ZSTD_createDCtx();
+    int most = ZSTD_dParam_getBounds(ZSTD_d_windowLogMax).upperBound;
+    if (context != NULL)
+        (void)ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, most);
+    return context;
 }
 
 static const char *zstd_step(void *state, struct flow *flow)
@@ -87,6 +96,8 @@ static const char *zstd_step(void *state, struct flow *flow)
     ZSTD_inBuffer in = {flow->in, flow->n_in, 0};
     ZSTD_outBuffer out = {flow->out, flow->n_out, 0};
     size_t result = ZSTD_decompressStream(state, &out, &in);
+    if (ZSTD_getErrorCode(result) == ZSTD_error_memory_allocation)
+        return out_of_memory;
     if (ZSTD_isError(result))
         return ZSTD_getErrorName(result);
     flow->in += in.pos;
@@ -184,6 +195,9 @@ static enum llmsim_status unpack(struct llmsim_unpacker *u, bool *complete, bool
         if (*gone)
             return LLMSIM_OK;
         const char *fault = u->codec->step(u->state, &flow);
+        if (fault == out_of_memory)
+            return llmsim_fail_at(&u->err, LLMSIM_RUN_FAILED, u->name, 0, 0,
+                                  "out of memory to unpack %s data", u->codec->name);
         if (fault != NULL)
             return llmsim_fail_at(&u->err, LLMSIM_IO, u->name, 0, 0, "damaged %s data: %s",
                                   u->codec->name, fault);

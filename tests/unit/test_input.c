@@ -90,6 +90,19 @@ Test(input, packed)
     free(packed);
 }
 
+/* As zstd --long=31 writes it, by hand: a frame header with a window of 2^(10 + 21) bytes, and one
+ * raw block, the last, whose header has its length from bit 3 on. */
+Test(input, zstd_with_a_window_of_2_GiB)
+{
+    static const char text[] = "hello, hello";
+    char packed[32] = "\x28\xb5\x2f\xfd";
+    size_t n = sizeof text - 1;
+    packed[5] = (char)(21 << 3);
+    packed[6] = (char)(n << 3 | 1);
+    memcpy(packed + 9, text, n);
+    expect_input(packed, 9 + n, text, n);
+}
+
 /* pzstd begins with a frame to skip; a tape ends with zeros, also more than are read at once. */
 Test(input, around_packed)
 {
