@@ -87,6 +87,8 @@ struct llmsim_summary {
     uint64_t n_slo_met;
     struct llmsim_profile_range profile; /* of the cost model */
     uint64_t n_steps_outside_profile;
+    unsigned max_positions;    /* of the model; 0: not known */
+    uint64_t n_over_positions; /* requests with more prompt and output tokens than that */
     /* By class, in the order in which the trace has them; NULL where it has none. */
     struct llmsim_class_summary *classes;
     size_t n_classes;

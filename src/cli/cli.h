@@ -287,9 +287,13 @@ LLMSIM_MUST_CHECK enum llmsim_status cli_open_cost(const struct cli_catalogue_op
                                                    struct llmsim_model *model,
                                                    struct llmsim_gpu *gpu, struct llmsim_cost *cost,
                                                    struct llmsim_error *err);
-/* Say on stderr that a cost was not measured, but extrapolated. */
+/* Say on stderr that a cost was not measured, but extrapolated, or takes all experts in each step.
+ */
 void cli_warn_cost(const struct llmsim_cost *cost, const struct llmsim_model *model,
                    const struct llmsim_gpu *gpu);
+
+/* Say on stderr that so many of `n` requests are longer than a model can be asked for. */
+void cli_warn_positions(const struct llmsim_model *model, uint64_t n_over, uint64_t n);
 
 extern const struct cli_command cli_simulate, cli_replay, cli_validate, cli_plot, cli_profile_gpu,
     cli_profile_model, cli_profile_prompt, cli_profile_decode, cli_trace_info, cli_trace_convert,

@@ -150,8 +150,7 @@ static bool goes_to_stdout(const char *path)
 }
 
 /* The replay proper: from an open trace into open results. */
-static enum llmsim_status run_open(const struct values *v,
-                                   const struct llmsim_replay_config *config,
+static enum llmsim_status run_open(const struct values *v, const struct replay_setup *setup,
                                    struct llmsim_trace *trace, struct llmsim_results *results,
                                    struct llmsim_error *err)
 {
@@ -159,7 +158,7 @@ static enum llmsim_status run_open(const struct values *v,
     const struct llmsim_sink *sinks = llmsim_results_sinks(results, &n_sinks);
     struct llmsim_source source = llmsim_trace_source(trace);
     struct progress progress;
-    struct llmsim_replay_config watched = *config;
+    struct llmsim_replay_config watched = setup->config;
     progress_start(&progress, trace, &watched);
     enum llmsim_status status = llmsim_replay(&watched, &source, sinks, n_sinks, err);
     progress_stop(&progress);
@@ -172,7 +171,9 @@ static enum llmsim_status run_open(const struct values *v,
     print_summary(goes_to_stdout(v->tokens_output) || goes_to_stdout(v->trace_events) ? stderr
                                                                                       : stdout,
                   results, llmsim_results_summary(results), &trace_status);
-    warn_outside_profile(llmsim_results_summary(results));
+    const struct llmsim_summary *summary = llmsim_results_summary(results);
+    warn_outside_profile(summary);
+    cli_warn_positions(&setup->model, summary->n_over_positions, summary->totals.n_requests);
     return LLMSIM_OK;
 }
 
@@ -229,7 +230,7 @@ static enum llmsim_status run_into_directory(const struct values *v, const char 
     cli_new_directories_init(&made, dir);
     enum llmsim_status status = open_results(v, dir, &setup->description, results, err);
     if (status == LLMSIM_OK)
-        status = run_open(v, &setup->config, trace, *results, err);
+        status = run_open(v, setup, trace, *results, err);
     llmsim_results_close(*results);
     if (status != LLMSIM_OK)
         cli_new_directories_remove(&made);

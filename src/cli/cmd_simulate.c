@@ -132,6 +132,9 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
         return status;
     cli_warn_cost(&s.cost, &s.model, &s.gpu);
     uint32_t batch_size = (uint32_t)v->batch_size;
+    if (s.model.max_positions > 0 &&
+        v->prompt_length + v->response_length + 1 > s.model.max_positions)
+        cli_warn_positions(&s.model, batch_size, batch_size);
     llmsim_time sum_sq =
         (llmsim_time)v->batch_size * (int64_t)(v->prompt_length * v->prompt_length);
     s.prefill = llmsim_cost_step(

@@ -137,6 +137,23 @@ static enum llmsim_status init_cost(const struct cli_catalogue_options *options,
     return init_ptps(options->ptps, n_gpus, catalogue, model, gpu, cost, err);
 }
 
+/* What was measured of a mixture of experts has it right; two numbers, made of the bytes of all
+ * weights, have not. */
+static bool takes_all_experts(const struct llmsim_cost *cost, const struct llmsim_model *model)
+{
+    return model->num_experts > 0 && cost->model == &llmsim_cost_models[LLMSIM_COST_PTPS];
+}
+
+void cli_warn_positions(const struct llmsim_model *model, uint64_t n_over, uint64_t n)
+{
+    if (n_over > 0)
+        (void)fprintf(stderr,
+                      "llmsim: warning: %llu of %llu requests have more prompt and output tokens "
+                      "than the %u positions of %s: a server would refuse them\n",
+                      (unsigned long long)n_over, (unsigned long long)n, model->max_positions,
+                      model->name);
+}
+
 void cli_warn_cost(const struct llmsim_cost *cost, const struct llmsim_model *model,
                    const struct llmsim_gpu *gpu)
 {
@@ -145,6 +162,11 @@ void cli_warn_cost(const struct llmsim_cost *cost, const struct llmsim_model *mo
                       "llmsim: warning: nothing was measured of %s on %u x %s: costs are "
                       "extrapolated from one GPU\n",
                       model->name, cost->extrapolated_gpus, gpu->name);
+    if (takes_all_experts(cost, model))
+        (void)fprintf(stderr,
+                      "llmsim: warning: every decode step reads all %u experts of each layer of "
+                      "%s: those of small batches come out too slow\n",
+                      model->num_experts, model->name);
 }
 
 enum llmsim_status cli_open_cost(const struct cli_catalogue_options *options,

@@ -141,6 +141,8 @@ static enum llmsim_status open_sinks(struct llmsim_results *r,
 {
     enum llmsim_status status = llmsim_summary_init(&r->summary, err);
     r->summary.slo = r->description.slo;
+    if (r->description.model != NULL)
+        r->summary.max_positions = r->description.model->max_positions;
     r->summary.profile = r->description.config->cost.range;
     if (status != LLMSIM_OK)
         return status;

@@ -140,6 +140,9 @@ static enum llmsim_status summary_request(void *self, const struct llmsim_result
     struct llmsim_summary *s = self;
     (void)err;
     s->outcomes[r->outcome]++;
+    s->n_over_positions +=
+        r->outcome != LLMSIM_OUTCOME_FAILED_IN_TRACE && s->max_positions > 0 &&
+        (uint64_t)r->request.prompt_tokens + r->request.output_tokens > s->max_positions;
     add_itl(s, r);
     if (r->outcome != LLMSIM_OUTCOME_COMPLETED)
         return LLMSIM_OK;

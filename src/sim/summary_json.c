@@ -45,6 +45,9 @@ static void add_counts(struct llmsim_json_document *json, const struct llmsim_su
     llmsim_json_add_number(json, steps, "with_prefill", (double)t->n_prefill_steps);
     llmsim_json_add_number(json, steps, "with_decode", (double)t->n_decode_steps);
     llmsim_json_add_number(json, json->root, "preemptions", (double)t->n_preemptions);
+    if (s->n_over_positions > 0)
+        llmsim_json_add_number(json, json->root, "requests_over_max_positions",
+                               (double)s->n_over_positions);
     llmsim_json_add_number(json, json->root, "makespan_s", llmsim_totals_makespan_s(t));
     struct cJSON *throughput = llmsim_json_add_object(json, json->root, "throughput");
     llmsim_json_add_number(json, throughput, "requests_per_s",

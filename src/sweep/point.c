@@ -28,6 +28,8 @@ static enum llmsim_status point_init(struct llmsim_point *point,
     *point = (struct llmsim_point){.n_replicas = count_replicas(description->config)};
     enum llmsim_status status = llmsim_summary_init(&point->summary, err);
     point->summary.slo = description->slo;
+    if (description->model != NULL)
+        point->summary.max_positions = description->model->max_positions;
     point->summary.outcomes[LLMSIM_OUTCOME_BAD_ROW] = memory->status.rejected;
     point->classes = calloc(1, sizeof *point->classes);
     if (point->classes == NULL)
