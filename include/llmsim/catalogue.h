@@ -144,7 +144,8 @@ llmsim_model_from_config(const struct llmsim_model_source *source, struct llmsim
                          struct llmsim_error *err);
 
 /* Add `model` to DIR/model.json, or replace the entry of that name; every other entry stays as it
- * is. The file is written under a temporary name and renamed. */
+ * is. The file is written under a temporary name and renamed, with its directory locked from before
+ * it is read, so that two that add entries at one time both do. */
 LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
 llmsim_catalogue_put_model(const char *data_dir, const struct llmsim_model *model,
                            struct llmsim_error *err);

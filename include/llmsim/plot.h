@@ -61,11 +61,12 @@ LLMSIM_API const char *llmsim_plot_picture(const struct llmsim_plot_report *repo
 LLMSIM_API const char *llmsim_plot_note(const struct llmsim_plot_report *report, size_t i);
 LLMSIM_API void llmsim_plot_report_destroy(struct llmsim_plot_report *report);
 
+struct llmsim_output;
+
 /* One picture of another kind, from a script that the caller writes. */
 struct llmsim_picture {
-    FILE *script; /* write to it */
-    const char *path;
-    char temporary_path[512];
+    FILE *script;              /* write to it */
+    struct llmsim_output *out; /* where gnuplot writes it */
     pid_t pid;
 };
 
@@ -78,7 +79,7 @@ struct llmsim_picture {
 LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status llmsim_picture_check(const char *path,
                                                                      struct llmsim_error *err);
 /* Start a picture of width × height pixels; the end of its name says what it is: .png, .svg or
- * .pdf. `path` is borrowed until close. Errors: LLMSIM_USAGE (the name), LLMSIM_IO. */
+ * .pdf. Errors: LLMSIM_USAGE (the name), LLMSIM_IO, LLMSIM_RUN_FAILED (memory). */
 LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status llmsim_picture_open(struct llmsim_picture *picture,
                                                                     const char *path,
                                                                     unsigned width, unsigned height,

@@ -1,7 +1,8 @@
 /* results.h: the result files of a run, as one set of sinks.
  *
  * Every file is written under a temporary name in the directory and renamed by commit, summary.json
- * last; a run that fails leaves no file of its own. docs/formats.md describes the files. */
+ * last; a run that fails leaves no file of its own, and an earlier run's as they were.
+ * docs/formats.md describes the files. */
 #ifndef LLMSIM_RESULTS_H
 #define LLMSIM_RESULTS_H
 
@@ -121,13 +122,16 @@ LLMSIM_API const struct llmsim_sink *llmsim_results_sinks(const struct llmsim_re
 LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
 llmsim_results_reject(void *results, const struct llmsim_trace_reject *reject,
                       struct llmsim_error *err);
-/* After a run that succeeded: give every file its final name, then remove result files of an
- * earlier run in the directory that this run did not write. All or nothing: if a rename fails, the
- * files that it has named are removed again, and an earlier run's that they replaced stay lost. */
+/* After a run that succeeded: give every file its final name, and remove result files of an earlier
+ * run in the directory that this run did not write, with their pictures. All or nothing: if a step
+ * fails, the directory is as it was. A process that is killed meanwhile leaves no summary.json. */
 LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
 llmsim_results_commit(struct llmsim_results *results, struct llmsim_error *err);
 /* Valid after a successful run; percentiles may reorder the kept values, hence not const. */
 LLMSIM_API struct llmsim_summary *llmsim_results_summary(struct llmsim_results *results);
+/* After commit: an earlier run's file that should have gone, but that the system does not let this
+ * user remove; NULL: there is none. */
+LLMSIM_API const char *llmsim_results_kept(const struct llmsim_results *results);
 /* Paths of the files that commit has named; NULL behind the last. */
 LLMSIM_API const char *llmsim_results_path(const struct llmsim_results *results, size_t i);
 /* Removes what was not committed. */

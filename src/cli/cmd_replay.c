@@ -144,6 +144,15 @@ static void warn_outside_profile(const struct llmsim_summary *s)
                       (unsigned long long)s->totals.n_steps);
 }
 
+static void warn_kept(const char *path)
+{
+    if (path != NULL)
+        (void)fprintf(stderr,
+                      "llmsim: warning: %s is of an earlier run and may not be removed; it does "
+                      "not belong to these results\n",
+                      path);
+}
+
 static bool goes_to_stdout(const char *path)
 {
     return path != NULL && strcmp(path, "-") == 0;
@@ -174,6 +183,7 @@ static enum llmsim_status run_open(const struct values *v, const struct replay_s
     const struct llmsim_summary *summary = llmsim_results_summary(results);
     warn_outside_profile(summary);
     cli_warn_positions(&setup->model, summary->n_over_positions, summary->totals.n_requests);
+    warn_kept(llmsim_results_kept(results));
     return LLMSIM_OK;
 }
 

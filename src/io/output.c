@@ -10,7 +10,6 @@
 
 #include "packer.h"
 
-#define MAX_TEMPORARY_NAMES 1000
 /* A write of whole, aligned pages costs the kernel three quarters of one that ends inside a page:
  * it need not find again the page that the write before it began. */
 #define PLAIN_WRITE_BYTES ((size_t)256 << 10)
@@ -33,30 +32,6 @@ static enum llmsim_status fail_errno(const struct llmsim_output *out, struct llm
                           strerror(error_number));
 }
 
-/* A new file beside the path. Its name is PATH.tmp.PID, unless that is taken: by a process with
- * this id in another container, by one that was killed, or by an output of this run with the same
- * path. 0 or an errno. */
-static int open_temporary(struct llmsim_output *out)
-{
-    int error_number = EEXIST;
-    for (int n = 0; error_number == EEXIST && n < MAX_TEMPORARY_NAMES; n++) {
-        char number[32] = "";
-        if (n > 0)
-            (void)snprintf(number, sizeof number, ".%d", n);
-        if (asprintf(&out->temporary_path, "%s.tmp.%ld%s", out->path, (long)getpid(), number) < 0) {
-            out->temporary_path = NULL;
-            return ENOMEM;
-        }
-        out->fd = open(out->temporary_path, O_WRONLY | O_CLOEXEC | O_CREAT | O_EXCL, 0666);
-        if (out->fd >= 0)
-            return 0;
-        error_number = errno;
-        free(out->temporary_path); /* nothing to remove */
-        out->temporary_path = NULL;
-    }
-    return error_number;
-}
-
 /* Open the descriptor: stdout, what exists and is no regular file as it is, all else under a
  * temporary name in the same directory. 0 or an errno. */
 static int open_file(struct llmsim_output *out)
@@ -67,8 +42,13 @@ static int open_file(struct llmsim_output *out)
         return 0;
     }
     if (stat(out->path, &info) != 0 || S_ISREG(info.st_mode))
-        return open_temporary(out);
+        return llmsim_temporary_make(&out->temporary, out->path, &out->fd);
     out->fd = open(out->path, O_WRONLY | O_CLOEXEC);
+    if (out->fd >= 0 && fstat(out->fd, &info) == 0 && S_ISREG(info.st_mode)) {
+        (void)close(out->fd); /* it has come there meanwhile: nothing is written into it */
+        out->fd = -1;
+        errno = EEXIST;
+    }
     return out->fd >= 0 ? 0 : errno;
 }
 
@@ -86,7 +66,7 @@ static char *resolve(const char *path)
 enum llmsim_status llmsim_output_open(struct llmsim_output *out, const char *path,
                                       enum llmsim_compression compression, struct llmsim_error *err)
 {
-    *out = (struct llmsim_output){.fd = -1, .path = resolve(path)};
+    *out = (struct llmsim_output){.fd = -1, .path = resolve(path), .temporary.lock_fd = -1};
     if (out->path == NULL)
         return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
     int error_number = open_file(out);
@@ -118,11 +98,12 @@ bool llmsim_output_is_at(const struct llmsim_output *out, const char *path)
     struct stat own, there;
     char *resolved = resolve(path), *temporary = NULL;
     /* Its temporary file lies beside `path` if `path` is another way to write out->path. */
-    if (out->temporary_path == NULL || resolved == NULL ||
-        asprintf(&temporary, "%s%s", resolved, out->temporary_path + strlen(out->path)) < 0)
+    if (out->temporary.path == NULL || resolved == NULL ||
+        asprintf(&temporary, "%s%s", resolved, out->temporary.path + strlen(out->path)) < 0)
         temporary = NULL;
-    bool is_at = temporary != NULL && fstat(out->fd, &own) == 0 && stat(temporary, &there) == 0 &&
-                 own.st_dev == there.st_dev && own.st_ino == there.st_ino;
+    bool is_at = temporary != NULL && stat(out->temporary.path, &own) == 0 &&
+                 stat(temporary, &there) == 0 && own.st_dev == there.st_dev &&
+                 own.st_ino == there.st_ino;
     free(temporary);
     free(resolved);
     return is_at;
@@ -208,13 +189,11 @@ enum llmsim_status llmsim_output_finish(struct llmsim_output *out, struct llmsim
 enum llmsim_status llmsim_output_commit(struct llmsim_output *out, struct llmsim_error *err)
 {
     enum llmsim_status status = llmsim_output_finish(out, err);
-    if (status != LLMSIM_OK || out->temporary_path == NULL)
+    if (status != LLMSIM_OK || out->temporary.path == NULL)
         return status;
-    if (rename(out->temporary_path, out->path) != 0)
-        return fail_errno(out, err, "rename the finished file", errno);
-    free(out->temporary_path);
-    out->temporary_path = NULL;
-    return LLMSIM_OK;
+    int error_number = llmsim_temporary_name(&out->temporary, out->path);
+    return error_number == 0 ? LLMSIM_OK
+                             : fail_errno(out, err, "rename the finished file", error_number);
 }
 
 void llmsim_output_close(struct llmsim_output *out)
@@ -222,9 +201,7 @@ void llmsim_output_close(struct llmsim_output *out)
     if (out->path == NULL)
         return;
     end_writing(out);
-    if (out->temporary_path != NULL)
-        (void)unlink(out->temporary_path);
-    free(out->temporary_path);
+    llmsim_temporary_remove(&out->temporary);
     free(out->path);
-    *out = (struct llmsim_output){.fd = -1};
+    *out = (struct llmsim_output){.fd = -1, .temporary.lock_fd = -1};
 }

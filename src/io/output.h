@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "llmsim/status.h"
+#include "temporary.h"
 
 /* What one llmsim_output_room may ask for. */
 #define LLMSIM_OUTPUT_MAX_ROOM ((size_t)64 << 10)
@@ -24,20 +25,22 @@ struct llmsim_output {
     int fd;
     int error_number;             /* errno of the first failed write, 0 while all is well */
     char *path;                   /* final name, or "-" for stdout */
-    char *temporary_path;         /* NULL where the file is written in place (stdout, a device) */
     struct llmsim_packer *packer; /* NULL: plain */
+    /* Without a path where the file is written in place (stdout, a device). */
+    struct llmsim_temporary temporary;
 };
 
 enum llmsim_compression { LLMSIM_COMPRESS_NONE, LLMSIM_COMPRESS_ZSTD };
 
 /* Open `path` for writing: "-" is stdout; a device or a pipe is written in place; any other file
- * is written as PATH.tmp.PID (or PATH.tmp.PID.N, where that exists) and renamed by commit. A
- * compressed output is packed in a thread of its own. LLMSIM_IO on failure, or LLMSIM_INTERRUPTED
+ * is written under a temporary name and renamed by commit, and keeps the mode of the one that it
+ * replaces. A symbolic link stays, and what it leads to is replaced. A compressed output is packed
+ * in a thread of its own. LLMSIM_IO on failure, or LLMSIM_INTERRUPTED
  * if a signal handler ran while it waited for the pipe's reader; `out` is then closed. */
 LLMSIM_MUST_CHECK enum llmsim_status llmsim_output_open(struct llmsim_output *out, const char *path,
                                                         enum llmsim_compression compression,
                                                         struct llmsim_error *err);
-/* Will the open `out` be renamed to `path`, however the two are written? */
+/* Will `out` be renamed to `path`, however the two are written? */
 bool llmsim_output_is_at(const struct llmsim_output *out, const char *path);
 /* Write what is buffered. */
 void llmsim_output_flush(struct llmsim_output *out);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "packer.h"
+#include "temporary.h"
 
 #define BUFFER_BYTES ((size_t)64 << 10)
 
@@ -36,12 +37,13 @@ static enum llmsim_status fail_errno(const char *what, int error_number, struct 
 /* A descriptor, or -1. */
 static int open_beside(const char *path)
 {
+    struct llmsim_temporary temporary;
     char *name;
-    if (asprintf(&name, "%s.spill.XXXXXX", path) < 0)
+    int fd = -1;
+    if (asprintf(&name, "%s.spill", path) < 0)
         return -1;
-    int fd = mkostemp(name, O_CLOEXEC);
-    if (fd >= 0)
-        (void)unlink(name);
+    if (llmsim_temporary_make(&temporary, name, &fd) == 0)
+        llmsim_temporary_remove(&temporary);
     free(name);
     return fd;
 }

@@ -2,6 +2,7 @@
 #include "llmsim/catalogue.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "directory.h"
 #include "fit_entry.h"
 #include "json_file.h"
 #include "llmsim/cost.h"
@@ -755,26 +757,54 @@ static enum llmsim_status put_entry(const struct llmsim_json *json, const char *
     return status;
 }
 
+/* A file of the catalogue, locked from before it is read until after it is replaced: of two that
+ * add an entry at one time, the second has to see the first's. */
 static enum llmsim_status load_to_change(const char *data_dir, const char *file,
-                                         struct llmsim_json *json, struct llmsim_error *err)
+                                         char dir[static LLMSIM_ERROR_FILE_MAX],
+                                         struct llmsim_json *json, int *lock,
+                                         struct llmsim_error *err)
 {
-    char dir[LLMSIM_ERROR_FILE_MAX];
-    enum llmsim_status status = llmsim_catalogue_find_dir(data_dir, dir, sizeof dir, err);
-    return status == LLMSIM_OK ? load_object(dir, file, json, err) : status;
+    char path[LLMSIM_ERROR_FILE_MAX];
+    *lock = -1;
+    enum llmsim_status status =
+        llmsim_catalogue_find_dir(data_dir, dir, LLMSIM_ERROR_FILE_MAX, err);
+    if (status == LLMSIM_OK)
+        status = join_path(dir, file, path, sizeof path, err);
+    if (status != LLMSIM_OK)
+        return status;
+    *lock = llmsim_directory_lock_of(path);
+    return load_object(dir, file, json, err);
+}
+
+/* The same for any other file of that kind; one that is not there is empty. */
+static enum llmsim_status load_or_begin(const char *path, struct llmsim_json *json, int *lock,
+                                        struct llmsim_error *err)
+{
+    *lock = llmsim_directory_lock_of(path);
+    if (access(path, F_OK) == 0 || errno != ENOENT)
+        return load_object_at(path, json, err);
+    char *empty = strdup("{}\n");
+    return empty != NULL ? llmsim_json_parse(json, path, empty, strlen(empty), err)
+                         : out_of_memory(err);
 }
 
 enum llmsim_status llmsim_catalogue_put_model(const char *data_dir,
                                               const struct llmsim_model *model,
                                               struct llmsim_error *err)
 {
+    char dir[LLMSIM_ERROR_FILE_MAX];
     struct llmsim_json json;
-    enum llmsim_status status = load_to_change(data_dir, "model.json", &json, err);
-    if (status != LLMSIM_OK)
+    int lock;
+    enum llmsim_status status = load_to_change(data_dir, "model.json", dir, &json, &lock, err);
+    if (status != LLMSIM_OK) {
+        llmsim_directory_unlock(lock);
         return status;
+    }
     cJSON *entry = llmsim_model_entry_make(model);
     status = put_entry(&json, model->name, entry != NULL ? print_member(model->name, entry) : NULL,
                        check_models, err);
     cJSON_Delete(entry);
+    llmsim_directory_unlock(lock);
     llmsim_json_fini(&json);
     return status;
 }
@@ -782,10 +812,14 @@ enum llmsim_status llmsim_catalogue_put_model(const char *data_dir,
 enum llmsim_status llmsim_catalogue_put_gpu(const char *data_dir, const struct llmsim_gpu *gpu,
                                             struct llmsim_error *err)
 {
+    char dir[LLMSIM_ERROR_FILE_MAX];
     struct llmsim_json json;
-    enum llmsim_status status = load_to_change(data_dir, "gpu.json", &json, err);
-    if (status != LLMSIM_OK)
+    int lock;
+    enum llmsim_status status = load_to_change(data_dir, "gpu.json", dir, &json, &lock, err);
+    if (status != LLMSIM_OK) {
+        llmsim_directory_unlock(lock);
         return status;
+    }
     const cJSON *old = cJSON_GetObjectItemCaseSensitive(json.root, gpu->name);
     const struct number numbers[] = {{"memory_cap", gpu->memory_cap_GB},
                                      {"memory_bw", gpu->memory_bw_GBps},
@@ -797,6 +831,7 @@ enum llmsim_status llmsim_catalogue_put_gpu(const char *data_dir, const struct l
     status = put_entry(&json, gpu->name,
                        print_entry(gpu->name, numbers, sizeof numbers / sizeof *numbers, old),
                        check_gpus, err);
+    llmsim_directory_unlock(lock);
     llmsim_json_fini(&json);
     return status;
 }
@@ -888,22 +923,16 @@ enum llmsim_status llmsim_catalogue_put_fit(const char *data_dir, const char *fi
                                             const struct llmsim_fit *fit, struct llmsim_error *err)
 {
     char dir[LLMSIM_ERROR_FILE_MAX];
-    char *entry = NULL, *text = NULL, *empty = NULL;
+    char *entry = NULL, *text = NULL;
     struct llmsim_json json = {0};
+    int lock = -1;
     enum llmsim_status status = llmsim_catalogue_check_fit(key, fit, err);
     if (status != LLMSIM_OK)
         return status;
-    if (file == NULL) {
-        status = llmsim_catalogue_find_dir(data_dir, dir, sizeof dir, err);
-        if (status == LLMSIM_OK)
-            status = load_object(dir, "ptps.json", &json, err);
-    } else if (access(file, F_OK) != 0) {
-        empty = strdup("{}\n");
-        status = empty != NULL ? llmsim_json_parse(&json, file, empty, strlen(empty), err)
-                               : out_of_memory(err);
-    } else {
-        status = load_object_at(file, &json, err);
-    }
+    if (file == NULL)
+        status = load_to_change(data_dir, "ptps.json", dir, &json, &lock, err);
+    else
+        status = load_or_begin(file, &json, &lock, err);
     if (status == LLMSIM_OK)
         status = check_place(&json, key, err);
     if (status != LLMSIM_OK)
@@ -917,6 +946,7 @@ enum llmsim_status llmsim_catalogue_put_fit(const char *data_dir, const char *fi
     if (status == LLMSIM_OK)
         status = write_text(json.path, text, err);
 out:
+    llmsim_directory_unlock(lock);
     free(text);
     free(entry);
     llmsim_json_fini(&json);

@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "gnuplot_text.h"
+#include "output.h"
 #include "start_gnuplot.h"
 
 static const struct {
@@ -69,28 +71,30 @@ enum llmsim_status llmsim_picture_check(const char *path, struct llmsim_error *e
                        "picture '%s': expected a name that ends in .png, .svg or .pdf", path);
 }
 
+static void close_output(struct llmsim_picture *picture)
+{
+    llmsim_output_close(picture->out);
+    free(picture->out);
+    picture->out = NULL;
+}
+
 enum llmsim_status llmsim_picture_open(struct llmsim_picture *picture, const char *path,
                                        unsigned width, unsigned height, struct llmsim_error *err)
 {
     size_t i = find_terminal(path);
     if (i == N_TERMINALS)
         return llmsim_picture_check(path, err);
-    *picture = (struct llmsim_picture){.path = path};
-    int n = snprintf(picture->temporary_path, sizeof picture->temporary_path, "%s.tmp.%ld", path,
-                     (long)getpid());
-    if (n < 0 || (size_t)n >= sizeof picture->temporary_path)
-        return llmsim_fail(err, LLMSIM_USAGE, "the path %.40s… is too long", path);
-    /* gnuplot would say it in five lines. */
-    FILE *made = fopen(picture->temporary_path, "we");
-    if (made == NULL)
-        return llmsim_fail_at(err, LLMSIM_IO, path, 0, 0, "cannot open for writing: %s",
-                              strerror(errno));
-    int error = start(picture, fileno(made));
-    (void)fclose(made);
-    if (error != 0) {
-        (void)unlink(picture->temporary_path);
-        return llmsim_fail_at(err, LLMSIM_IO, path, 0, 0, "cannot be drawn: %s",
-                              error == ENOENT ? "gnuplot is not installed" : strerror(error));
+    *picture = (struct llmsim_picture){.out = malloc(sizeof *picture->out)};
+    if (picture->out == NULL)
+        return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
+    enum llmsim_status status = llmsim_output_open(picture->out, path, LLMSIM_COMPRESS_NONE, err);
+    int error = status == LLMSIM_OK ? start(picture, picture->out->fd) : 0;
+    if (error != 0)
+        status = llmsim_fail_at(err, LLMSIM_IO, path, 0, 0, "cannot be drawn: %s",
+                                error == ENOENT ? "gnuplot is not installed" : strerror(error));
+    if (status != LLMSIM_OK) {
+        close_output(picture);
+        return status;
     }
     (void)fprintf(picture->script,
                   "set encoding utf8\nset terminal %s size %g,%g noenhanced font \"sans,11\"\n",
@@ -108,15 +112,12 @@ enum llmsim_status llmsim_picture_close(struct llmsim_picture *picture, struct l
     (void)fputs("\nunset output\n", picture->script);
     bool is_written = fclose(picture->script) == 0;
     bool is_lost = gnuplot_wait(picture->pid, &good) != 0;
-    if (!is_written || is_lost || !good || !gnuplot_has_drawn(picture->temporary_path)) {
-        (void)unlink(picture->temporary_path);
-        return llmsim_fail_at(err, LLMSIM_IO, picture->path, 0, 0,
-                              "cannot be drawn: gnuplot failed");
-    }
-    if (rename(picture->temporary_path, picture->path) == 0)
-        return LLMSIM_OK;
-    int error = errno;
-    (void)unlink(picture->temporary_path);
-    return llmsim_fail_at(err, LLMSIM_IO, picture->path, 0, 0, "cannot be written: %s",
-                          strerror(error));
+    enum llmsim_status status = LLMSIM_OK;
+    if (!is_written || is_lost || !good || !gnuplot_has_drawn(picture->out->fd))
+        status = llmsim_fail_at(err, LLMSIM_IO, picture->out->path, 0, 0,
+                                "cannot be drawn: gnuplot failed");
+    if (status == LLMSIM_OK)
+        status = llmsim_output_commit(picture->out, err);
+    close_output(picture);
+    return status;
 }

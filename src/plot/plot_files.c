@@ -154,33 +154,43 @@ enum llmsim_status plot_files_add_script(struct plot_files *files, const char *n
     return status == LLMSIM_OK ? plot_files_add_made(files, name, err) : status;
 }
 
+/* Into an open file; `said` becomes what gnuplot had to say. */
+static enum llmsim_status run_script(const struct plot_files *files, const char *script,
+                                     const char *format, const struct llmsim_plot_options *options,
+                                     struct llmsim_output *picture,
+                                     char said[static GNUPLOT_MAX_TEXT], struct llmsim_error *err)
+{
+    struct gnuplot_call call = {.dir = files->dir,
+                                .script = script,
+                                .format = format,
+                                .columns = options->columns != 0 ? options->columns : 100,
+                                .rows = options->rows != 0 ? options->rows : 30,
+                                .picture_fd = picture->fd};
+    /* An earlier picture is not to be taken for this one, if there is none. */
+    if (picture->temporary.path != NULL)
+        (void)unlink(picture->path);
+    enum llmsim_status status = gnuplot_run(&call, said, err);
+    if (status == LLMSIM_OK && !gnuplot_has_drawn(picture->fd))
+        status = llmsim_fail_at(err, LLMSIM_IO, picture->path, 0, 0, "gnuplot has not drawn it%s%s",
+                                said[0] != '\0' ? ": " : "", said);
+    return status;
+}
+
 static enum llmsim_status draw(const struct plot_files *files, const char *script, size_t format,
                                const struct llmsim_plot_options *options, struct llmsim_error *err)
 {
-    char picture[LLMSIM_MAX_NAME + 8], said[GNUPLOT_MAX_TEXT];
+    char name[LLMSIM_MAX_NAME + 8], said[GNUPLOT_MAX_TEXT] = "";
     const char *kind = llmsim_plot_format_choice(format)->name;
-    (void)snprintf(picture, sizeof picture, "%s.%s", script, kind);
-    char *path;
-    if (asprintf(&path, "%s/%s", files->dir, picture) < 0)
-        return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
-    enum llmsim_status status = llmsim_made_files_add(files->dir, picture, err);
-    struct gnuplot_call call = {.dir = files->dir,
-                                .script = script,
-                                .format = kind,
-                                .columns = options->columns != 0 ? options->columns : 100,
-                                .rows = options->rows != 0 ? options->rows : 30};
-    /* An earlier picture is not to be taken for this one. */
-    (void)unlink(path);
+    struct llmsim_output picture;
+    (void)snprintf(name, sizeof name, "%s.%s", script, kind);
+    enum llmsim_status status = plot_files_begin(files, name, &picture, err);
     if (status == LLMSIM_OK)
-        status = gnuplot_run(&call, said, err);
-    if (status == LLMSIM_OK && !gnuplot_has_drawn(path))
-        status = llmsim_fail_at(err, LLMSIM_IO, path, 0, 0, "gnuplot has not drawn it%s%s",
-                                said[0] != '\0' ? ": " : "", said);
+        status = run_script(files, script, kind, options, &picture, said, err);
+    status = plot_files_end(&picture, status, err);
     if (status == LLMSIM_OK && said[0] != '\0')
         status = text_list_add(&files->report->notes, err, "gnuplot %s.gp: %s", script, said);
     if (status == LLMSIM_OK)
-        status = text_list_add(&files->report->pictures, err, "%s", path);
-    free(path);
+        status = text_list_add(&files->report->pictures, err, "%s/%s", files->dir, name);
     return status;
 }
 

@@ -1,7 +1,9 @@
 /* plot_replay.c: the results of one replay, reduced: requests.csv is read twice (once for the range
  * of time), tokens.csv and steps.csv once, in memory that does not grow with them. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "chosen_tokens.h"
 #include "latency.h"
@@ -483,7 +485,13 @@ static enum llmsim_status load_summary(struct replay_plot *p, struct llmsim_erro
     char *path;
     if (asprintf(&path, "%s/summary.json", p->options->dir) < 0)
         return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
-    enum llmsim_status status = llmsim_json_load(&p->summary, path, err);
+    /* It is what vouches that the others are of one run. */
+    bool is_there = access(path, F_OK) == 0 || errno != ENOENT;
+    enum llmsim_status status =
+        is_there ? llmsim_json_load(&p->summary, path, err)
+                 : llmsim_fail_at(err, LLMSIM_IO, path, 0, 0,
+                                  "is missing, so a run was cut off while it named its files; "
+                                  "expected the results of a whole one (run it again)");
     free(path);
     return status;
 }

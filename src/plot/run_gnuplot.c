@@ -42,10 +42,11 @@ static int start(const struct gnuplot_call *call, int stderr_fd, pid_t *pid)
     char program[] = "gnuplot", no_init_files[] = "-d", execute[] = "-e";
     char *const argv[] = {program, no_init_files, execute, settings, script, NULL};
     (void)snprintf(settings, sizeof settings,
-                   "set encoding utf8; format = '%s'; columns = %u; rows = %u", call->format,
-                   call->columns, call->rows);
+                   "set encoding utf8; format = '%s'; columns = %u; rows = %u; to_stdout = 1",
+                   call->format, call->columns, call->rows);
     (void)snprintf(script, sizeof script, "%s.gp", call->script);
-    return gnuplot_start(&(struct gnuplot_start){call->dir, argv, -1, -1, stderr_fd}, pid);
+    return gnuplot_start(&(struct gnuplot_start){call->dir, argv, -1, call->picture_fd, stderr_fd},
+                         pid);
 }
 
 enum llmsim_status gnuplot_run(const struct gnuplot_call *call, char said[static GNUPLOT_MAX_TEXT],

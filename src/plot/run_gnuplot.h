@@ -11,6 +11,7 @@ struct gnuplot_call {
     const char *script;     /* without ".gp" */
     const char *format;     /* "png", "svg", "txt" */
     unsigned columns, rows; /* of "txt" */
+    int picture_fd;         /* where the picture goes */
 };
 
 /* Run a script to its end. `said` becomes what gnuplot wrote on stderr, on one line, "" as a rule.

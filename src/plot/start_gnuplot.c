@@ -73,8 +73,8 @@ int gnuplot_wait(pid_t pid, bool *good)
     return 0;
 }
 
-bool gnuplot_has_drawn(const char *path)
+bool gnuplot_has_drawn(int picture_fd)
 {
     struct stat info;
-    return stat(path, &info) == 0 && info.st_size > 0;
+    return fstat(picture_fd, &info) == 0 && (!S_ISREG(info.st_mode) || info.st_size > 0);
 }

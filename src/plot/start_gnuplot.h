@@ -18,7 +18,7 @@ struct gnuplot_start {
 int gnuplot_start(const struct gnuplot_start *start, pid_t *pid);
 /* Wait for its end; *good: it went well. Returns 0 or an errno. */
 int gnuplot_wait(pid_t pid, bool *good);
-/* Is there a picture? gnuplot may end well without one. */
-bool gnuplot_has_drawn(const char *path);
+/* Is there a picture in the file? gnuplot may end well without one. */
+bool gnuplot_has_drawn(int picture_fd);
 
 #endif

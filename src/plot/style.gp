@@ -7,7 +7,8 @@ is_text = format eq "txt"
 if (format eq "png") { set terminal pngcairo size width,height noenhanced font "sans,11" }
 if (format eq "svg") { set terminal svg size width,height noenhanced font "sans,12" background "white" }
 if (is_text) { set terminal dumb noenhanced size columns,rows mono }
-set output name.".".format
+# The program gives the picture its name itself, when it is whole.
+if (!exists("to_stdout")) { set output name.".".format }
 set datafile separator ","
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart, the darkest first.

@@ -1,18 +1,17 @@
-/* results.c: the files of a run: opened together, renamed together, or gone together. */
+/* results.c: the files of a run: opened together, named together, or gone together. */
 #include "llmsim/results.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "csv_line.h"
 #include "directory.h"
+#include "file_set.h"
 #include "numfmt.h"
 #include "sinks.h"
 
-/* The order is that of commit: summary.json comes last, so that where it is, all is. */
+/* The order is that of commit: summary.json comes last and seals the set: where it is, all is. */
 enum {
     FILE_TOKENS,
     FILE_REQUESTS,
@@ -39,6 +38,7 @@ struct llmsim_results {
     struct llmsim_sink sinks[6];
     size_t n_sinks;
     const char *paths[N_FILES + 1];
+    char kept[LLMSIM_ERROR_FILE_MAX];
 };
 
 static bool is_packed(const struct llmsim_results *r, int file)
@@ -106,7 +106,7 @@ static enum llmsim_status refuse_trace(const struct llmsim_results *r, const cha
                           r->description.trace_name);
 }
 
-/* No result may replace the trace, nor remove_stale take it for an earlier one. */
+/* No result may replace the trace, nor drop_stale take it for an earlier one. */
 static enum llmsim_status check_trace_path(const struct llmsim_results *r,
                                            const struct llmsim_results_options *options,
                                            struct llmsim_error *err)
@@ -252,74 +252,73 @@ enum llmsim_status llmsim_results_reject(void *results, const struct llmsim_trac
     return llmsim_output_check(out, err);
 }
 
-static bool is_same_file(const char *a, const char *b)
+/* Is `path` the place of this run's file, which may be a device that a link leads to? */
+static bool is_written(const struct llmsim_results *r, int file, const char *path)
 {
-    struct stat info_a, info_b;
-    return stat(a, &info_a) == 0 && stat(b, &info_b) == 0 && info_a.st_dev == info_b.st_dev &&
-           info_a.st_ino == info_b.st_ino;
+    struct stat own, there;
+    const struct llmsim_output *out = &r->files[file];
+    if (!r->is_open[file] || out->temporary.path != NULL)
+        return r->is_open[file] && llmsim_output_is_at(out, path);
+    return stat(out->path, &own) == 0 && stat(path, &there) == 0 && own.st_dev == there.st_dev &&
+           own.st_ino == there.st_ino;
 }
 
 /* What an earlier run left in the directory must not be taken for this run's, whose files have
  * their names; nor may pictures of it stay. */
-static enum llmsim_status remove_stale(struct llmsim_results *r, struct llmsim_error *err)
+static enum llmsim_status drop_stale(const struct llmsim_results *r, struct llmsim_file_set *set,
+                                     struct llmsim_error *err)
 {
-    for (int i = 0; i < N_FILES; i++) {
+    enum llmsim_status status = LLMSIM_OK;
+    for (int i = 0; i < N_FILES && status == LLMSIM_OK; i++) {
         for (int zstd = 0; file_names[i] != NULL && zstd <= (i != FILE_SUMMARY); zstd++) {
             char *path = file_path(r, i, zstd);
             if (path == NULL)
                 return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
-            bool is_ours = r->is_open[i] && is_same_file(path, r->files[i].path);
-            if (!is_ours && unlink(path) != 0 && errno != ENOENT) {
-                int error = errno;
-                enum llmsim_status status =
-                    llmsim_fail_at(err, LLMSIM_IO, path, 0, 0,
-                                   "cannot remove an earlier result: %s", strerror(error));
-                free(path);
-                return status;
-            }
+            if (!is_written(r, i, path))
+                status = llmsim_file_set_drop(set, path, err);
             free(path);
         }
     }
-    return llmsim_plots_remove(r->dir, err);
+    return status == LLMSIM_OK ? llmsim_plots_drop(r->dir, set, err) : status;
 }
 
-/* Undo a commit that failed half-way. An earlier run's files of these names are gone, so its
- * summary.json must not vouch for them any longer. */
-static void take_back(struct llmsim_results *r, const bool is_renamed[static N_FILES])
+static enum llmsim_status gather(struct llmsim_results *r, struct llmsim_file_set *set,
+                                 struct llmsim_error *err)
 {
-    bool any = false;
-    for (int i = 0; i < N_FILES; i++) {
-        if (is_renamed[i])
-            (void)unlink(r->files[i].path);
-        any = any || is_renamed[i];
+    enum llmsim_status status =
+        llmsim_summary_write(&r->summary, &r->description, &r->files[FILE_SUMMARY], err);
+    for (int i = 0; i < N_FILES && status == LLMSIM_OK; i++) {
+        if (!r->is_open[i])
+            continue;
+        status = llmsim_output_finish(&r->files[i], err);
+        if (status == LLMSIM_OK)
+            status = llmsim_file_set_put(set, &r->files[i], err);
     }
-    if (any && r->files[FILE_SUMMARY].temporary_path != NULL)
-        (void)unlink(r->files[FILE_SUMMARY].path);
+    return status == LLMSIM_OK ? drop_stale(r, set, err) : status;
 }
 
 enum llmsim_status llmsim_results_commit(struct llmsim_results *r, struct llmsim_error *err)
 {
-    enum llmsim_status status =
-        llmsim_summary_write(&r->summary, &r->description, &r->files[FILE_SUMMARY], err);
-    for (int i = 0; i < N_FILES && status == LLMSIM_OK; i++)
-        if (r->is_open[i])
-            status = llmsim_output_finish(&r->files[i], err);
-    bool is_renamed[N_FILES] = {false};
-    for (int i = 0; i < N_FILES && status == LLMSIM_OK; i++) {
-        bool has_temporary = r->is_open[i] && r->files[i].temporary_path != NULL;
-        if (r->is_open[i])
-            status = llmsim_output_commit(&r->files[i], err);
-        is_renamed[i] = has_temporary && status == LLMSIM_OK;
-    }
+    struct llmsim_file_set set = {0};
+    enum llmsim_status status = gather(r, &set, err);
     if (status == LLMSIM_OK)
-        status = remove_stale(r, err);
-    if (status != LLMSIM_OK)
-        take_back(r, is_renamed);
+        status = llmsim_file_set_commit(&set, r->dir, err);
+    if (status == LLMSIM_OK) {
+        llmsim_plots_forget(r->dir);
+        if (set.kept != NULL)
+            (void)snprintf(r->kept, sizeof r->kept, "%s", set.kept);
+    }
+    llmsim_file_set_fini(&set);
     size_t n_paths = 0;
     for (int i = 0; i < N_FILES && status == LLMSIM_OK; i++)
         if (r->is_open[i])
             r->paths[n_paths++] = r->files[i].path;
     return status;
+}
+
+const char *llmsim_results_kept(const struct llmsim_results *results)
+{
+    return results->kept[0] != '\0' ? results->kept : NULL;
 }
 
 struct llmsim_summary *llmsim_results_summary(struct llmsim_results *results)

@@ -57,44 +57,28 @@ static bool read_line(struct llmsim_journal *j, const char *line, size_t length,
     return true;
 }
 
-/* All lines; j->length is then the end of the last good one. A bad one in the middle, from a disk
- * that has lied, is passed over: its point is done again. */
-static enum llmsim_status read_lines(struct llmsim_journal *j, struct llmsim_error *err)
+/* All whole lines; j->length is then the end of the last. A bad one, from a disk that has lied, is
+ * passed over: its point is done again. *n_good counts the others. */
+static enum llmsim_status read_lines(struct llmsim_journal *j, FILE *f, uint64_t *n_good,
+                                     struct llmsim_error *err)
 {
-    FILE *f = fdopen(dup(j->fd), "r");
     char *line = NULL;
     size_t capacity = 0;
-    uint64_t at = 0;
     ssize_t n;
-    if (f == NULL)
-        return fail_errno(j, "read", err);
+    errno = 0;
     while ((n = getline(&line, &capacity, f)) > 0 && line[n - 1] == '\n') {
         line[n - 1] = '\0';
-        at += (uint64_t)n;
-        if (read_line(j, line, (size_t)n - 1, at))
-            j->length = at;
+        j->length += (uint64_t)n;
+        *n_good += read_line(j, line, (size_t)n - 1, j->length);
     }
-    enum llmsim_status status = ferror(f) != 0 ? fail_errno(j, "read", err) : LLMSIM_OK;
     free(line);
-    (void)fclose(f);
-    return status;
-}
-
-static enum llmsim_status open_locked(struct llmsim_journal *j, struct llmsim_error *err)
-{
-    j->fd = open(j->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-    if (j->fd < 0)
-        return fail_errno(j, "open", err);
-    if (flock(j->fd, LOCK_EX | LOCK_NB) == 0)
+    if (feof(f) != 0) /* getline says the same where memory ends */
         return LLMSIM_OK;
-    if (errno == EWOULDBLOCK)
-        return llmsim_fail_at(err, LLMSIM_IO, j->path, 0, 0,
-                              "another sweep is at work here; expected to be alone in the "
-                              "directory (shards take one each)");
-    return fail_errno(j, "lock", err);
+    return errno == ENOMEM ? llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory")
+                           : fail_errno(j, "read", err);
 }
 
-static enum llmsim_status cut_torn_line(struct llmsim_journal *j, struct llmsim_error *err)
+static enum llmsim_status cut_torn_line(const struct llmsim_journal *j, struct llmsim_error *err)
 {
     struct stat info;
     if (fstat(j->fd, &info) != 0)
@@ -104,37 +88,114 @@ static enum llmsim_status cut_torn_line(struct llmsim_journal *j, struct llmsim_
     return LLMSIM_OK;
 }
 
-enum llmsim_status llmsim_journal_open(struct llmsim_journal *journal, const char *dir,
-                                       uint64_t n_points, struct llmsim_error *err)
+enum llmsim_status llmsim_journal_read(struct llmsim_journal *journal, struct llmsim_error *err)
 {
-    struct llmsim_journal *j = journal;
+    uint64_t n_good = 0;
+    int fd = fcntl(journal->fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    FILE *f = fd >= 0 ? fdopen(fd, "r") : NULL;
+    if (f == NULL) {
+        enum llmsim_status status = fail_errno(journal, "read", err);
+        if (fd >= 0)
+            (void)close(fd);
+        return status;
+    }
+    enum llmsim_status status = read_lines(journal, f, &n_good, err);
+    (void)fclose(f);
+    if (status == LLMSIM_OK && journal->length > 0 && n_good == 0)
+        status = llmsim_fail_at(err, LLMSIM_IO, journal->path, 0, 0,
+                                "is no journal of this sweep; expected another --output");
+    return status == LLMSIM_OK && !journal->reads_only ? cut_torn_line(journal, err) : status;
+}
+
+static enum llmsim_status init(struct llmsim_journal *j, const char *dir, uint64_t n_points,
+                               struct llmsim_error *err)
+{
     *j = (struct llmsim_journal){.fd = -1, .n_points = n_points};
     if (asprintf(&j->path, "%s/journal", dir) < 0)
         j->path = NULL;
     j->ends = calloc(n_points, sizeof *j->ends);
     j->lengths = calloc(n_points, sizeof *j->lengths);
     j->statuses = calloc(n_points, sizeof *j->statuses);
-    enum llmsim_status status = LLMSIM_OK;
-    if (j->path == NULL || j->ends == NULL || j->lengths == NULL || j->statuses == NULL)
-        status =
-            llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory for %" PRIu64 " points", n_points);
-    if (status == LLMSIM_OK)
-        status = open_locked(j, err);
-    if (status == LLMSIM_OK)
-        status = read_lines(j, err);
-    if (status == LLMSIM_OK)
-        status = cut_torn_line(j, err);
+    if (j->path != NULL && j->ends != NULL && j->lengths != NULL && j->statuses != NULL)
+        return LLMSIM_OK;
+    llmsim_journal_close(j);
+    return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory for %" PRIu64 " points", n_points);
+}
+
+/* Alone to add to it; with others to read it, which needs no lock where there are none. */
+static enum llmsim_status lock(const struct llmsim_journal *j, struct llmsim_error *err)
+{
+    if (flock(j->fd, (j->reads_only ? LOCK_SH : LOCK_EX) | LOCK_NB) == 0)
+        return LLMSIM_OK;
+    if (errno == EWOULDBLOCK)
+        return llmsim_fail_at(err, LLMSIM_IO, j->path, 0, 0,
+                              "another sweep is at work here; expected to be alone in the "
+                              "directory (shards take one each)");
+    return j->reads_only ? LLMSIM_OK : fail_errno(j, "lock", err);
+}
+
+static enum llmsim_status check_kind(const struct llmsim_journal *j, struct llmsim_error *err)
+{
+    struct stat info;
+    if (fstat(j->fd, &info) != 0)
+        return fail_errno(j, "open", err);
+    if (S_ISREG(info.st_mode))
+        return LLMSIM_OK;
+    return llmsim_fail_at(err, LLMSIM_IO, j->path, 0, 0,
+                          "is no regular file; expected another --output");
+}
+
+/* A link could lead to anything that is then written to, and a pipe would wait. */
+static enum llmsim_status open_file(struct llmsim_journal *j, int flags, struct llmsim_error *err)
+{
+    if (!j->reads_only)
+        flags |= O_NOFOLLOW;
+    j->fd = open(j->path, flags | O_CLOEXEC | O_NONBLOCK, 0666);
+    if (j->fd < 0 && errno == ELOOP)
+        return llmsim_fail_at(err, LLMSIM_IO, j->path, 0, 0,
+                              "is a symbolic link; expected a journal, or another --output");
+    if (j->fd < 0)
+        return fail_errno(j, "open", err);
+    enum llmsim_status status = check_kind(j, err);
+    return status == LLMSIM_OK ? lock(j, err) : status;
+}
+
+enum llmsim_status llmsim_journal_open(struct llmsim_journal *journal, const char *dir,
+                                       uint64_t n_points, bool reads_only, bool *found,
+                                       struct llmsim_error *err)
+{
+    struct stat info;
+    enum llmsim_status status = init(journal, dir, n_points, err);
+    *found = false;
     if (status != LLMSIM_OK)
-        llmsim_journal_close(j);
+        return status;
+    journal->reads_only = reads_only;
+    *found = lstat(journal->path, &info) == 0 || errno != ENOENT;
+    if (*found)
+        status = open_file(journal, reads_only ? O_RDONLY : O_RDWR | O_APPEND, err);
+    if (!*found || status != LLMSIM_OK)
+        llmsim_journal_close(journal);
+    return status;
+}
+
+enum llmsim_status llmsim_journal_make(struct llmsim_journal *journal, const char *dir,
+                                       uint64_t n_points, struct llmsim_error *err)
+{
+    enum llmsim_status status = init(journal, dir, n_points, err);
+    if (status != LLMSIM_OK)
+        return status;
+    status = open_file(journal, O_RDWR | O_APPEND | O_CREAT | O_EXCL, err);
+    if (status != LLMSIM_OK)
+        llmsim_journal_close(journal);
     return status;
 }
 
 void llmsim_journal_close(struct llmsim_journal *journal)
 {
-    if (journal->fd >= 0) {
+    if (journal->fd >= 0 && !journal->reads_only)
         (void)fdatasync(journal->fd);
+    if (journal->fd >= 0)
         (void)close(journal->fd);
-    }
     free(journal->path);
     free(journal->ends);
     free(journal->lengths);

@@ -150,7 +150,7 @@ static enum llmsim_status compare(const char *path, const struct llmsim_json_doc
 }
 
 enum llmsim_status llmsim_manifest_agree(const char *dir, struct llmsim_json_document *manifest,
-                                         bool has_points, struct llmsim_error *err)
+                                         bool has_journal, struct llmsim_error *err)
 {
     struct stat info;
     const char *text;
@@ -162,10 +162,12 @@ enum llmsim_status llmsim_manifest_agree(const char *dir, struct llmsim_json_doc
         return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
     if (stat(path, &info) == 0)
         status = compare(path, manifest, err);
-    else if (has_points)
+    else if (errno != ENOENT)
+        status = llmsim_fail_at(err, LLMSIM_IO, path, 0, 0, "cannot open: %s", strerror(errno));
+    else if (has_journal)
         status = llmsim_fail_at(err, LLMSIM_USAGE, path, 0, 0,
-                                "is missing, but the directory has points; expected both, or "
-                                "another --output");
+                                "is missing, but there is a file named journal, which may be "
+                                "anybody's; expected both, or another --output");
     else
         status = write_manifest(path, text, err);
     free(path);

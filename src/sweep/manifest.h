@@ -6,10 +6,10 @@
 #include "llmsim/sweep.h"
 
 /* DIR/manifest.json must have the same members as `manifest`; where there is none it is written,
- * unless `has_points`. LLMSIM_USAGE if it differs; LLMSIM_IO, LLMSIM_RUN_FAILED. */
+ * unless `has_journal`. LLMSIM_USAGE if it differs; LLMSIM_IO, LLMSIM_RUN_FAILED. */
 LLMSIM_MUST_CHECK enum llmsim_status llmsim_manifest_agree(const char *dir,
                                                            struct llmsim_json_document *manifest,
-                                                           bool has_points,
+                                                           bool has_journal,
                                                            struct llmsim_error *err);
 
 /* The first member, but those named `except`, in which two manifests differ; NULL: none. */

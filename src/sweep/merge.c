@@ -91,12 +91,15 @@ static enum llmsim_status copy_points(const struct merge *m, const struct llmsim
 static enum llmsim_status add_shard(const struct merge *m, const char *dir)
 {
     struct llmsim_journal journal;
+    bool found;
     enum llmsim_status status = check_same(m, dir);
     if (status == LLMSIM_OK)
-        status = llmsim_journal_open(&journal, dir, m->options.n_points, m->err);
-    if (status != LLMSIM_OK)
+        status = llmsim_journal_open(&journal, dir, m->options.n_points, true, &found, m->err);
+    if (status != LLMSIM_OK || !found) /* without a journal no point is finished */
         return status;
-    status = copy_points(m, &journal);
+    status = llmsim_journal_read(&journal, m->err);
+    if (status == LLMSIM_OK)
+        status = copy_points(m, &journal);
     llmsim_journal_close(&journal);
     return status;
 }

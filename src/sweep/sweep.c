@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "directory.h"
+#include "file_set.h"
 #include "journal.h"
 #include "manifest.h"
-#include "output.h"
 
 struct llmsim_sweep {
     struct llmsim_sweep_options options;
@@ -46,6 +46,24 @@ static void count_points(struct llmsim_sweep *sweep)
     }
 }
 
+/* A journal is read, and what is torn cut off, only where the manifest says that it is of this very
+ * sweep; the manifest is there before the journal is made. */
+static enum llmsim_status open_journal(struct llmsim_sweep *s, struct llmsim_error *err)
+{
+    const struct llmsim_sweep_options *o = &s->options;
+    bool found;
+    int lock =
+        llmsim_directory_lock(o->dir); /* two that begin at once must not mix the two files */
+    enum llmsim_status status =
+        llmsim_journal_open(&s->journal, o->dir, o->n_points, false, &found, err);
+    if (status == LLMSIM_OK)
+        status = llmsim_manifest_agree(o->dir, o->manifest, found, err);
+    if (status == LLMSIM_OK && !found)
+        status = llmsim_journal_make(&s->journal, o->dir, o->n_points, err);
+    llmsim_directory_unlock(lock);
+    return status == LLMSIM_OK ? llmsim_journal_read(&s->journal, err) : status;
+}
+
 enum llmsim_status llmsim_sweep_open(const struct llmsim_sweep_options *options,
                                      struct llmsim_sweep **sweep, struct llmsim_error *err)
 {
@@ -56,11 +74,9 @@ enum llmsim_status llmsim_sweep_open(const struct llmsim_sweep_options *options,
     s->options = *options;
     s->journal.fd = -1;
     enum llmsim_status status = llmsim_make_directories(options->dir, err);
-    if (status == LLMSIM_OK)
-        status = llmsim_journal_open(&s->journal, options->dir, options->n_points, err);
     if (status == LLMSIM_OK) {
         complete_manifest(options);
-        status = llmsim_manifest_agree(options->dir, options->manifest, s->journal.length > 0, err);
+        status = open_journal(s, err);
     }
     if (status != LLMSIM_OK) {
         llmsim_sweep_close(s);
@@ -136,6 +152,23 @@ static enum llmsim_status put_rows(const struct llmsim_sweep *sweep, struct llms
     return status;
 }
 
+/* Pictures of an earlier table must not stay beside this one. */
+static enum llmsim_status name_table(const struct llmsim_sweep *sweep, struct llmsim_output *table,
+                                     struct llmsim_error *err)
+{
+    const char *dir = sweep->options.dir;
+    struct llmsim_file_set set = {0};
+    enum llmsim_status status = llmsim_file_set_put(&set, table, err);
+    if (status == LLMSIM_OK)
+        status = llmsim_plots_drop(dir, &set, err);
+    if (status == LLMSIM_OK)
+        status = llmsim_file_set_commit(&set, dir, err);
+    if (status == LLMSIM_OK)
+        llmsim_plots_forget(dir);
+    llmsim_file_set_fini(&set);
+    return status;
+}
+
 enum llmsim_status llmsim_sweep_finish(struct llmsim_sweep *sweep, struct llmsim_error *err)
 {
     char *path;
@@ -150,9 +183,7 @@ enum llmsim_status llmsim_sweep_finish(struct llmsim_sweep *sweep, struct llmsim
     if (status == LLMSIM_OK)
         status = llmsim_output_finish(&out, err);
     if (status == LLMSIM_OK)
-        status = llmsim_output_commit(&out, err);
+        status = name_table(sweep, &out, err);
     llmsim_output_close(&out);
-    if (status == LLMSIM_OK) /* pictures of an earlier table must not stay beside this one */
-        status = llmsim_plots_remove(sweep->options.dir, err);
     return status;
 }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -147,7 +148,7 @@ Test(output, a_full_disk)
         char text[700];
         cr_assert(llmsim_output_open(&out, "/dev/full", (enum llmsim_compression)compression,
                                      &err) == LLMSIM_OK);
-        cr_expect(out.temporary_path == NULL, "a device is written in place");
+        cr_expect(out.temporary.path == NULL, "a device is written in place");
         fill(&out, 20000000);
         cr_expect(compression == LLMSIM_COMPRESS_ZSTD ||
                   llmsim_output_check(&out, &err) == LLMSIM_IO);
@@ -179,7 +180,7 @@ Test(output, a_closed_pipe)
     cr_assert(mkfifo(fifo, 0600) == 0);
     int reader = open(fifo, O_RDONLY | O_NONBLOCK);
     cr_assert(llmsim_output_open(&out, fifo, LLMSIM_COMPRESS_NONE, &err) == LLMSIM_OK);
-    cr_expect(out.temporary_path == NULL, "a pipe is written in place");
+    cr_expect(out.temporary.path == NULL, "a pipe is written in place");
     (void)close(reader);
     fill(&out, 1000000);
     cr_expect(llmsim_output_commit(&out, &err) == LLMSIM_IO);
@@ -296,21 +297,83 @@ Test(output, without_a_standard_output)
     expect_bytes(path, "hello", 5);
 }
 
-/* Also where a process of the same id, in another container or before it was killed, has made it.
- */
-Test(output, a_temporary_name_that_is_taken)
+static void temporary_name(char name[static 300], int n)
 {
-    char taken[300];
+    (void)snprintf(name, 300, "%s.tmp.llmsim.%d", path, n);
+}
+
+static void commit_text(const char *text)
+{
     struct llmsim_output out;
-    (void)snprintf(taken, sizeof taken, "%s.tmp.%ld", path, (long)getpid());
-    write_file(taken, "theirs", 6);
     cr_assert(llmsim_output_open(&out, path, LLMSIM_COMPRESS_NONE, NULL) == LLMSIM_OK);
-    llmsim_output_text(&out, "ours");
+    llmsim_output_text(&out, text);
     cr_expect(llmsim_output_commit(&out, NULL) == LLMSIM_OK);
     llmsim_output_close(&out);
-    expect_bytes(path, "ours", 4);
-    expect_bytes(taken, "theirs", 6);
-    (void)unlink(taken);
+    expect_bytes(path, text, strlen(text));
+}
+
+/* Unfinished files: one that is locked is somebody's at work; links and directories are nobody's.
+ */
+Test(output, temporary_names_that_are_taken)
+{
+    char names[4][300], victim[300];
+    for (int n = 0; n < 4; n++)
+        temporary_name(names[n], n);
+    (void)snprintf(victim, sizeof victim, "%s.victim", path);
+    write_file(victim, "victim", 6);
+    write_file(names[0], "theirs", 6);
+    int lock = open(names[0], O_RDONLY);
+    cr_assert(flock(lock, LOCK_EX) == 0);
+    cr_assert(symlink(victim, names[1]) == 0 && mkdir(names[2], 0700) == 0);
+    commit_text("ours");
+    expect_bytes(names[0], "theirs", 6);
+    expect_bytes(victim, "victim", 6);
+    cr_expect(count_files() == 5);
+    (void)close(lock);
+    (void)unlink(names[1]);
+    (void)rmdir(names[2]);
+    (void)unlink(victim);
+    commit_text("ours");
+    cr_expect(count_files() == 1, "an unlocked one is removed");
+}
+
+/* Two outputs of one process to one path, and what a killed run has left between them. */
+Test(output, the_lock_is_there_until_the_file_has_its_name)
+{
+    char name[300];
+    struct llmsim_output first, second;
+    temporary_name(name, 1);
+    cr_assert(llmsim_output_open(&first, path, LLMSIM_COMPRESS_NONE, NULL) == LLMSIM_OK);
+    write_file(name, "left", 4);
+    llmsim_output_text(&first, "first");
+    cr_assert(llmsim_output_finish(&first, NULL) == LLMSIM_OK);
+    cr_assert(llmsim_output_open(&second, path, LLMSIM_COMPRESS_NONE, NULL) == LLMSIM_OK);
+    llmsim_output_text(&second, "second");
+    cr_expect(count_files() == 2);
+    cr_expect(llmsim_output_commit(&first, NULL) == LLMSIM_OK);
+    expect_bytes(path, "first", 5);
+    cr_expect(llmsim_output_commit(&second, NULL) == LLMSIM_OK);
+    expect_bytes(path, "second", 6);
+    llmsim_output_close(&first);
+    llmsim_output_close(&second);
+    cr_expect(count_files() == 1);
+}
+
+Test(output, a_replaced_file_keeps_its_mode)
+{
+    static const mode_t modes[] = {0600, 0640, 0444, 0777};
+    struct stat info;
+    mode_t mask = umask(027);
+    commit_text("new");
+    cr_assert(stat(path, &info) == 0);
+    cr_expect((info.st_mode & 0777) == 0640, "%o", info.st_mode);
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        cr_assert(chmod(path, modes[i]) == 0);
+        commit_text("newer");
+        cr_assert(stat(path, &info) == 0);
+        cr_expect((info.st_mode & 0777) == modes[i], "%o", info.st_mode);
+    }
+    (void)umask(mask);
 }
 
 Test(output, is_at)
