@@ -28,18 +28,18 @@ if [ ! -e "$tables/index.csv" ]; then
     exit 0
 fi
 mkdir -p "$output"
-peaks() { # SYSTEM: datasheet GB/s, and dense TFLOP/s in bf16, fp8, fp4
+peaks() { # SYSTEM: datasheet GB/s, and dense TFLOP/s in bf16, fp8, fp4, and MB of L2 cache
     case $1 in
-    a100_sxm) echo 2039 312 0 0 ;;
-    h100_sxm) echo 3350 989.4 1978.9 0 ;;
-    h200_sxm) echo 4800 989.4 1978.9 0 ;;
-    b200_sxm) echo 7700 2250 4500 9000 ;;
-    b300_sxm) echo 7750 2250 4500 14000 ;;
-    gb200) echo 8000 2500 5000 10000 ;;
-    gb300) echo 8000 2500 5000 15000 ;;
-    l40s) echo 864 362 733 0 ;;
-    rtx_pro_6000_server) echo 1597 468 936 1871 ;;
-    b60) echo 456 98.3 0 0 ;;
+    a100_sxm) echo 2039 312 0 0 40 ;;
+    h100_sxm) echo 3350 989.4 1978.9 0 50 ;;
+    h200_sxm) echo 4800 989.4 1978.9 0 50 ;;
+    b200_sxm) echo 7700 2250 4500 9000 126 ;;
+    b300_sxm) echo 7750 2250 4500 14000 126 ;;
+    gb200) echo 8000 2500 5000 10000 126 ;;
+    gb300) echo 8000 2500 5000 15000 126 ;;
+    l40s) echo 864 362 733 0 96 ;;
+    rtx_pro_6000_server) echo 1597 468 936 1871 128 ;;
+    b60) echo 456 98.3 0 0 18 ;;
     *) return 1 ;;
     esac
 }
@@ -54,10 +54,10 @@ for folder in "$tables"/*/*/; do
     *) continue ;;
     esac
     version=$(awk -F, -v s="$system" -v e="$engine" '$1 == s && $2 == e && $4 == "gemm" { print $3 }' "$tables/index.csv")
-    read -r bandwidth bf16 fp8 fp4 <<<"$(peaks "$system")"
+    read -r bandwidth bf16 fp8 fp4 cache <<<"$(peaks "$system")"
     echo "== $system $engine $version"
     "$program" fit kernels "$folder" --system "$system" --engine "$engine" --engine-version "$version" \
-        --memory-bw "$bandwidth" --bf16-tflops "$bf16" --fp8-tflops "$fp8" --fp4-tflops "$fp4" \
+        --memory-bw "$bandwidth" --bf16-tflops "$bf16" --fp8-tflops "$fp8" --fp4-tflops "$fp4" --cache-mb "$cache" \
         --source "NVIDIA aiconfigurator (github.com/ai-dynamo/aiconfigurator)" --license Apache-2.0 \
         --output "$output/${system}_$engine.json" |
         tee /dev/stderr |

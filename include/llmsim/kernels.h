@@ -19,6 +19,7 @@ extern "C" {
 struct llmsim_peaks {
     double bytes_per_s;
     double bf16_per_s, fp8_per_s, fp4_per_s; /* dense operations; 0: it has no such units */
+    double cache_bytes;                      /* the last cache before memory; 0: not known */
 };
 
 struct llmsim_kernels;

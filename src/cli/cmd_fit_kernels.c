@@ -6,7 +6,7 @@
 
 struct values {
     struct llmsim_kernels_source source;
-    double memory_bw, bf16_tflops, fp8_tflops, fp4_tflops;
+    double memory_bw, bf16_tflops, fp8_tflops, fp4_tflops, cache_mb;
     const char *output;
 };
 
@@ -25,8 +25,9 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
     char path[LLMSIM_ERROR_FILE_MAX];
     (void)n_operands;
     source.tables = operands[0];
-    source.peaks = (struct llmsim_peaks){v->memory_bw * 1e9, v->bf16_tflops * 1e12,
-                                         v->fp8_tflops * 1e12, v->fp4_tflops * 1e12};
+    source.peaks =
+        (struct llmsim_peaks){v->memory_bw * 1e9, v->bf16_tflops * 1e12, v->fp8_tflops * 1e12,
+                              v->fp4_tflops * 1e12, v->cache_mb * 1e6};
     (void)snprintf(path, sizeof path, "%s_%s.json", source.system, source.engine);
     if (v->output != NULL)
         (void)snprintf(path, sizeof path, "%s", v->output);
@@ -83,6 +84,14 @@ static const struct cli_option options[] = {
      .allows_zero = true,
      .initial = "0",
      .offset = offsetof(struct values, fp4_tflops)},
+    {.name = "cache-mb",
+     .argument = "MB",
+     .help =
+         "its last cache before memory: rows that were read from it are left out (0: not known)",
+     .kind = CLI_DOUBLE,
+     .allows_zero = true,
+     .initial = "0",
+     .offset = offsetof(struct values, cache_mb)},
     {.name = "source",
      .argument = "TEXT",
      .help = "who measured, and where it is published",

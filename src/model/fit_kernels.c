@@ -91,7 +91,7 @@ static enum llmsim_status read_rows(struct fitting *f, struct llmsim_table *tabl
         return llmsim_table_fail_header(table, err, "column latency_ms is missing");
     for (bool ended = false;;) {
         struct kernel_row row = {.seconds = 0};
-        struct kernel_sample sample;
+        struct kernel_sample sample = {.shape = 0};
         enum llmsim_status status = llmsim_table_next(table, &ended, err);
         if (status != LLMSIM_OK || ended)
             return status;
@@ -145,6 +145,10 @@ static void set_axes(const struct kernel_kind *kind, const struct variant *v,
 {
     for (unsigned a = 0; a < LLMSIM_LATTICE_MAX_AXES && kind->axes[a].name != NULL; a++) {
         const struct kernel_axis *axis = &kind->axes[a];
+        if (strcmp(axis->name, KERNEL_PART_AXIS) == 0) {
+            llmsim_lattice_add_axis(lattice, axis->nodes, axis->n);
+            continue;
+        }
         double low = INFINITY, high = 0;
         for (size_t i = 0; i < v->n; i++) {
             low = fmin(low, v->samples[i].at.point[a]);
@@ -191,7 +195,7 @@ static enum llmsim_status judge(const struct variant *v, const struct llmsim_lat
         const struct kernel_sample *s = &v->samples[i];
         if (s->shape % HELD_OUT_ONE_IN != 0 || !s->is_judged)
             continue;
-        double off = 100 * (exp(llmsim_lattice_at(lattice, s->at.point) - s->at.value) - 1);
+        double off = 100 * (exp(llmsim_lattice_predict(lattice, &s->at) - s->at.value) - 1);
         bias += off;
         percent[n++] = fabs(off);
     }
@@ -282,11 +286,12 @@ static void write_head(const struct llmsim_kernels_source *s, struct llmsim_outp
                  KERNELS_SCHEMA, s->system, s->engine);
     write_format(out, "  \"engine_version\": \"%s\",\n  \"source\": \"%s\",\n", s->version,
                  s->source);
-    write_format(out,
-                 "  \"license\": \"%s\",\n  \"memory_bw\": %.9g,\n  \"bf16_tflops\": %.9g,\n  "
-                 "\"fp8_tflops\": %.9g,\n  \"fp4_tflops\": %.9g,\n  \"kernels\": [",
-                 s->license, s->peaks.bytes_per_s / 1e9, s->peaks.bf16_per_s / 1e12,
-                 s->peaks.fp8_per_s / 1e12, s->peaks.fp4_per_s / 1e12);
+    write_format(
+        out,
+        "  \"license\": \"%s\",\n  \"memory_bw\": %.9g,\n  \"bf16_tflops\": %.9g,\n  "
+        "\"fp8_tflops\": %.9g,\n  \"fp4_tflops\": %.9g,\n  \"cache_mb\": %.9g,\n  \"kernels\": [",
+        s->license, s->peaks.bytes_per_s / 1e9, s->peaks.bf16_per_s / 1e12,
+        s->peaks.fp8_per_s / 1e12, s->peaks.fp4_per_s / 1e12, s->peaks.cache_bytes / 1e6);
 }
 
 static void free_variants(struct fitting *f)

@@ -20,9 +20,15 @@ enum kernel_kind_row {
     KERNEL_PREFILL_ATTENTION,
     KERNEL_DECODE_MLA,
     KERNEL_PREFILL_MLA,
+    KERNEL_DECODE_MLA_BLOCK,
+    KERNEL_PREFILL_MLA_BLOCK,
     KERNEL_EXPERTS,
     N_KERNEL_KINDS
 };
+
+/* The axis of kernels whose time is a line in the sum of contexts: at 1 the time without any, at 2
+ * what a token adds, each over the roofline's. */
+#define KERNEL_PART_AXIS "part"
 
 #define KERNEL_MAX_COLUMNS 12
 #define KERNEL_MAX_VARIANT 48
@@ -36,7 +42,7 @@ struct kernel_row {
 
 struct kernel_sample {
     char variant[KERNEL_MAX_VARIANT];
-    struct llmsim_lattice_sample at; /* its value: the log of seconds / roofline */
+    struct llmsim_lattice_sample at; /* its value: log(seconds / roofline), or a sum */
     uint64_t shape;                  /* a hash: what is held out goes by it */
     bool is_judged;                  /* counts in the errors that are reported */
 };

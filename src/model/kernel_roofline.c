@@ -64,12 +64,19 @@ double roofline_all_reduce_s(double bytes)
     return LAUNCH_S + bytes / 100e9;
 }
 
-double roofline_decode_attention_s(const struct llmsim_peaks *peaks,
-                                   const struct attention_sizes *s, double batch, double context)
+/* Of a token in the cache: its share of the scores and values, or its bytes. */
+static double token_s(const struct llmsim_peaks *peaks, double operations, double bytes)
 {
-    double read = 2 * batch * context * s->kv_heads * s->head_dim * s->kv_bytes;
-    return longer(4 * batch * context * s->heads * s->head_dim, peaks->bf16_per_s,
-                  read + 2 * ACTIVATION_BYTES * batch * s->heads * s->head_dim, peaks->bytes_per_s);
+    return longer(operations, peaks->bf16_per_s, bytes, peaks->bytes_per_s) - LAUNCH_S;
+}
+
+struct decode_line roofline_decode_attention(const struct llmsim_peaks *peaks,
+                                             const struct attention_sizes *s, double batch)
+{
+    double width = s->heads * s->head_dim;
+    return (struct decode_line){
+        LAUNCH_S + 2 * ACTIVATION_BYTES * batch * width / peaks->bytes_per_s,
+        token_s(peaks, 4 * width, 2 * s->kv_heads * s->head_dim * s->kv_bytes)};
 }
 
 /* Half of the scores are masked. */
@@ -87,13 +94,12 @@ double roofline_prefill_attention_s(const struct llmsim_peaks *peaks,
 #define HEAD (128 + 64)
 #define HEAD_VALUES 128
 
-double roofline_decode_mla_s(const struct llmsim_peaks *peaks, double heads, double kv_bytes,
-                             double batch, double context)
+struct decode_line roofline_decode_mla(const struct llmsim_peaks *peaks, double heads,
+                                       double kv_bytes, double batch)
 {
-    return longer(2 * batch * context * heads * (LATENT + LATENT_VALUES), peaks->bf16_per_s,
-                  batch * context * LATENT * kv_bytes +
-                      ACTIVATION_BYTES * batch * heads * (LATENT + LATENT_VALUES),
-                  peaks->bytes_per_s);
+    double width = heads * (LATENT + LATENT_VALUES);
+    return (struct decode_line){LAUNCH_S + ACTIVATION_BYTES * batch * width / peaks->bytes_per_s,
+                                token_s(peaks, 2 * width, LATENT * kv_bytes)};
 }
 
 double roofline_prefill_mla_s(const struct llmsim_peaks *peaks, double heads, double prompts,

@@ -25,15 +25,18 @@ double roofline_all_reduce_s(double bytes);
 struct attention_sizes {
     double heads, kv_heads, head_dim, kv_bytes; /* bytes of a number in the KV cache */
 };
-double roofline_decode_attention_s(const struct llmsim_peaks *peaks,
-                                   const struct attention_sizes *sizes, double batch,
-                                   double context);
+/* Decode steps of a fixed batch: some time, and more for each token of the sum of contexts. */
+struct decode_line {
+    double fixed_s, per_token_s;
+};
+struct decode_line roofline_decode_attention(const struct llmsim_peaks *peaks,
+                                             const struct attention_sizes *sizes, double batch);
 double roofline_prefill_attention_s(const struct llmsim_peaks *peaks,
                                     const struct attention_sizes *sizes, double prompts,
                                     double length);
 /* Latent attention as DeepSeek has it: 512 + 64 numbers a token, heads of 128 + 64. */
-double roofline_decode_mla_s(const struct llmsim_peaks *peaks, double heads, double kv_bytes,
-                             double batch, double context);
+struct decode_line roofline_decode_mla(const struct llmsim_peaks *peaks, double heads,
+                                       double kv_bytes, double batch);
 double roofline_prefill_mla_s(const struct llmsim_peaks *peaks, double heads, double prompts,
                               double length);
 

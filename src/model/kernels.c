@@ -31,7 +31,7 @@ struct llmsim_kernels {
 struct file_head {
     unsigned schema;
     char system[MAX_TEXT], engine[MAX_TEXT], version[MAX_TEXT], source[MAX_TEXT], license[MAX_TEXT];
-    double memory_bw, bf16_tflops, fp8_tflops, fp4_tflops;
+    double memory_bw, bf16_tflops, fp8_tflops, fp4_tflops, cache_mb;
     const cJSON *kernels;
 };
 
@@ -63,6 +63,11 @@ static const struct llmsim_json_key head_keys[] = {
      .kind = LLMSIM_JSON_AMOUNT,
      .max = 1e6,
      .offset = offsetof(struct file_head, fp4_tflops)},
+    {.name = "cache_mb",
+     .kind = LLMSIM_JSON_AMOUNT,
+     .max = 1e6,
+     .optional = true,
+     .offset = offsetof(struct file_head, cache_mb)},
     {.name = "kernels", .kind = LLMSIM_JSON_ARRAY, .offset = offsetof(struct file_head, kernels)},
     LLMSIM_JSON_KEY_END,
 };
@@ -201,8 +206,9 @@ static enum llmsim_status read_file(const struct llmsim_json *json, struct llmsi
     memcpy(k->system, head.system, sizeof k->system);
     memcpy(k->engine, head.engine, sizeof k->engine);
     memcpy(k->version, head.version, sizeof k->version);
-    k->peaks = (struct llmsim_peaks){head.memory_bw * 1e9, head.bf16_tflops * 1e12,
-                                     head.fp8_tflops * 1e12, head.fp4_tflops * 1e12};
+    k->peaks =
+        (struct llmsim_peaks){head.memory_bw * 1e9, head.bf16_tflops * 1e12, head.fp8_tflops * 1e12,
+                              head.fp4_tflops * 1e12, head.cache_mb * 1e6};
     size_t n = (size_t)cJSON_GetArraySize(head.kernels);
     k->entries = calloc(n + 1, sizeof *k->entries);
     if (k->entries == NULL)

@@ -6,10 +6,11 @@
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "detmath.h"
 
-#define MAX_CORNERS (1u << LLMSIM_LATTICE_MAX_AXES)
+#define MAX_CORNERS (2u << LLMSIM_LATTICE_MAX_AXES) /* of the two terms of a sum */
 
 void llmsim_lattice_add_axis(struct llmsim_lattice *lattice, const double *nodes, unsigned n)
 {
@@ -84,12 +85,67 @@ double llmsim_lattice_at(const struct llmsim_lattice *lattice, const double *poi
 
 /* ---- the fit ---- */
 
+/* A term of a sum, and the corners that its logarithm is interpolated between. */
+static double find_term(const struct llmsim_lattice *lattice,
+                        const struct llmsim_lattice_sample *sample, unsigned part,
+                        struct corners *c)
+{
+    double point[LLMSIM_LATTICE_MAX_AXES], value = 0;
+    memcpy(point, sample->point, sizeof point);
+    point[lattice->n_axes - 1] = part + 1;
+    find_corners(lattice, point, c);
+    for (unsigned j = 0; j < c->n; j++)
+        value += c->share[j] * lattice->values[c->index[j]];
+    return sample->parts[part] * exp(value);
+}
+
+static bool is_sum(const struct llmsim_lattice_sample *sample)
+{
+    return sample->parts[0] > 0;
+}
+
+double llmsim_lattice_predict(const struct llmsim_lattice *lattice,
+                              const struct llmsim_lattice_sample *sample)
+{
+    struct corners c;
+    if (!is_sum(sample))
+        return llmsim_lattice_at(lattice, sample->point);
+    double first = find_term(lattice, sample, 0, &c);
+    return log(first + find_term(lattice, sample, 1, &c));
+}
+
+/* The sample as a linear equation: shares of the lattice's values that add up to a right side. The
+ * logarithm of a sum changes with that of a term as the term's share of the sum. */
+static double find_equation(const struct llmsim_lattice *lattice,
+                            const struct llmsim_lattice_sample *sample, struct corners *c)
+{
+    struct corners second;
+    if (!is_sum(sample)) {
+        find_corners(lattice, sample->point, c);
+        return sample->value;
+    }
+    double terms[] = {find_term(lattice, sample, 0, c), find_term(lattice, sample, 1, &second)};
+    double sum = terms[0] + terms[1], right = sample->value - log(sum);
+    for (unsigned j = 0; j < c->n; j++)
+        c->share[j] *= terms[0] / sum;
+    for (unsigned j = 0; j < second.n; j++) {
+        c->index[c->n] = second.index[j];
+        c->share[c->n++] = second.share[j] * terms[1] / sum;
+    }
+    for (unsigned j = 0; j < c->n; j++)
+        right += c->share[j] * lattice->values[c->index[j]];
+    return right;
+}
+
 /* How much a second difference counts beside a sample, and how little a value itself. */
 #define SMOOTHNESS 1e-2
 #define DAMPING 1e-6
 /* Errors below this are as good as none: their samples weigh no more than that. */
 #define FINE_ERROR 0.02
 #define N_ROUNDS 4
+/* Sums are linear in no round: more of them, of steps no longer than this. */
+#define N_ROUNDS_OF_SUMS 12
+#define MAX_STEP 1.0
 
 /* The normal equations: a symmetric matrix of which row i holds the elements (i + j, i), the lower
  * band, as GSL has them; a node's neighbours are at most two steps of the first axis away. */
@@ -132,6 +188,7 @@ static void add_smoothness(const struct llmsim_lattice *lattice, struct normal *
 static bool solve_round(struct llmsim_lattice *lattice, const struct llmsim_lattice_sample *samples,
                         size_t n_samples, bool is_first, struct normal *e)
 {
+    double longest = is_sum(&samples[0]) ? MAX_STEP : INFINITY;
     gsl_matrix_set_zero(e->band);
     gsl_vector_set_zero(e->right);
     for (size_t v = 0; v < lattice->n_values; v++)
@@ -139,18 +196,17 @@ static bool solve_round(struct llmsim_lattice *lattice, const struct llmsim_latt
     add_smoothness(lattice, e);
     for (size_t i = 0; i < n_samples; i++) {
         struct corners c;
-        find_corners(lattice, samples[i].point, &c);
-        double error = FINE_ERROR;
+        double right = find_equation(lattice, &samples[i], &c), error = FINE_ERROR;
         if (!is_first)
-            error = fabs(llmsim_lattice_at(lattice, samples[i].point) - samples[i].value);
-        add_equation(e, c.index, c.share, c.n, samples[i].value,
-                     is_first ? 1 : 1 / fmax(error, FINE_ERROR));
+            error = fabs(llmsim_lattice_predict(lattice, &samples[i]) - samples[i].value);
+        add_equation(e, c.index, c.share, c.n, right, is_first ? 1 : 1 / fmax(error, FINE_ERROR));
     }
     if (gsl_linalg_cholesky_band_decomp(e->band) != GSL_SUCCESS ||
         gsl_linalg_cholesky_band_solve(e->band, e->right, e->solution) != GSL_SUCCESS)
         return false;
     for (size_t v = 0; v < lattice->n_values; v++)
-        lattice->values[v] = gsl_vector_get(e->solution, v);
+        lattice->values[v] +=
+            fmax(-longest, fmin(longest, gsl_vector_get(e->solution, v) - lattice->values[v]));
     return true;
 }
 
@@ -167,7 +223,8 @@ enum llmsim_status llmsim_lattice_fit(struct llmsim_lattice *lattice,
     enum llmsim_status status = LLMSIM_OK;
     if (e.band == NULL || e.right == NULL || e.solution == NULL)
         status = llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
-    for (unsigned round = 0; round < N_ROUNDS && status == LLMSIM_OK; round++)
+    unsigned n_rounds = n_samples > 0 && is_sum(&samples[0]) ? N_ROUNDS_OF_SUMS : N_ROUNDS;
+    for (unsigned round = 0; round < n_rounds && status == LLMSIM_OK; round++)
         if (!solve_round(lattice, samples, n_samples, round == 0, &e))
             status = llmsim_fail(err, LLMSIM_RUN_FAILED,
                                  "the lattice's normal equations have no solution");

@@ -38,15 +38,23 @@ void llmsim_lattice_fini(struct llmsim_lattice *lattice);
 /* The value at a point: one coordinate over 0 for each axis. The same bits on every machine. */
 double llmsim_lattice_at(const struct llmsim_lattice *lattice, const double *point);
 
-/* A measurement: the value that the lattice should have at a point. */
+/* A measurement: the value that the lattice should have at a point. Or one of a sum of two terms:
+ * with parts over 0, the last axis has the nodes 1 and 2, and `value` is to be the logarithm of
+ * parts[0] exp(the value at 1) + parts[1] exp(the value at 2). */
 struct llmsim_lattice_sample {
-    double point[LLMSIM_LATTICE_MAX_AXES];
+    double point[LLMSIM_LATTICE_MAX_AXES]; /* of a sum: its last coordinate does not count */
     double value;
+    double parts[2];
 };
 
-/* Set the values to what is nearest to the samples: least absolute errors, by a few rounds of
- * weighted least squares, and second differences along the axes kept small, so that nodes without
- * samples continue their neighbours. LLMSIM_RUN_FAILED (memory). */
+/* What the lattice says that the sample's value is. */
+double llmsim_lattice_predict(const struct llmsim_lattice *lattice,
+                              const struct llmsim_lattice_sample *sample);
+
+/* Set the values to what is nearest to the samples, all of one sort: least absolute errors, by a
+ * few rounds of weighted least squares (for sums of Gauss and Newton's steps), and second
+ * differences along the axes kept small, so that nodes without samples continue their neighbours.
+ * LLMSIM_RUN_FAILED (memory). */
 LLMSIM_MUST_CHECK enum llmsim_status llmsim_lattice_fit(struct llmsim_lattice *lattice,
                                                         const struct llmsim_lattice_sample *samples,
                                                         size_t n_samples, struct llmsim_error *err);
