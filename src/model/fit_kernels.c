@@ -224,6 +224,7 @@ static void write_format(struct llmsim_output *out, const char *format, ...)
     llmsim_output_text(out, text);
 }
 
+#define FEW_A_LINE 6
 static void write_lattice(struct llmsim_output *out, const struct kernel_kind *kind,
                           const struct llmsim_lattice *lattice)
 {
@@ -235,7 +236,10 @@ static void write_lattice(struct llmsim_output *out, const struct kernel_kind *k
         llmsim_output_text(out, "]");
     }
     llmsim_output_text(out, "},\n      \"values\": [");
-    unsigned a_line = lattice->axes[lattice->n_axes - 1].n;
+    const struct llmsim_lattice_axis *last = &lattice->axes[lattice->n_axes - 1];
+    unsigned a_line = last->n;
+    if (lattice->n_axes > 1 && last->n < FEW_A_LINE)
+        a_line *= last[-1].n;
     for (size_t i = 0; i < lattice->n_values; i++)
         write_format(out, "%s%s%.0f", i > 0 ? "," : "", i % a_line == 0 ? "\n        " : " ",
                      round(lattice->values[i] * KERNELS_VALUE_UNITS) + 0.0);

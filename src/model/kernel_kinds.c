@@ -283,7 +283,7 @@ const struct kernel_kind kernel_kinds[N_KERNEL_KINDS] = {
          ATTENTION_COLUMNS,
          sample_decode_attention,
          {{"streams", 14, {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192}},
-          {"kv_heads", 5, {1, 2, 4, 8, 64}},
+          {"kv_heads", 4, {1, 2, 8, 64}},
           {"heads_per_kv_head", 10, {1, 2, 4, 8, 10, 12, 16, 32, 64, 128}},
           PART_AXIS}},
     [KERNEL_PREFILL_ATTENTION] =

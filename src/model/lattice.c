@@ -139,6 +139,7 @@ static double find_equation(const struct llmsim_lattice *lattice,
 
 /* How much a second difference counts beside a sample, and how little a value itself. */
 #define SMOOTHNESS 1e-2
+#define SMOOTHNESS_OF_SUMS 0.3
 #define DAMPING 1e-6
 /* Errors below this are as good as none: their samples weigh no more than that. */
 #define FINE_ERROR 0.02
@@ -167,7 +168,7 @@ static void add_equation(struct normal *e, const size_t *index, const double *sh
 }
 
 /* The second difference at each inner node of each axis is to be 0. */
-static void add_smoothness(const struct llmsim_lattice *lattice, struct normal *e)
+static void add_smoothness(const struct llmsim_lattice *lattice, double weight, struct normal *e)
 {
     size_t stride = lattice->n_values;
     for (unsigned a = 0; a < lattice->n_axes; a++) {
@@ -180,7 +181,7 @@ static void add_smoothness(const struct llmsim_lattice *lattice, struct normal *
             double before = 1 / (axis->log_node[i] - axis->log_node[i - 1]);
             double after = 1 / (axis->log_node[i + 1] - axis->log_node[i]);
             add_equation(e, (size_t[]){v - stride, v, v + stride},
-                         (double[]){before, -before - after, after}, 3, 0, SMOOTHNESS);
+                         (double[]){before, -before - after, after}, 3, 0, weight);
         }
     }
 }
@@ -188,12 +189,13 @@ static void add_smoothness(const struct llmsim_lattice *lattice, struct normal *
 static bool solve_round(struct llmsim_lattice *lattice, const struct llmsim_lattice_sample *samples,
                         size_t n_samples, bool is_first, struct normal *e)
 {
-    double longest = is_sum(&samples[0]) ? MAX_STEP : INFINITY;
+    bool are_sums = is_sum(&samples[0]);
+    double longest = are_sums ? MAX_STEP : INFINITY;
     gsl_matrix_set_zero(e->band);
     gsl_vector_set_zero(e->right);
     for (size_t v = 0; v < lattice->n_values; v++)
         gsl_matrix_set(e->band, v, 0, DAMPING);
-    add_smoothness(lattice, e);
+    add_smoothness(lattice, are_sums ? SMOOTHNESS_OF_SUMS : SMOOTHNESS, e);
     for (size_t i = 0; i < n_samples; i++) {
         struct corners c;
         double right = find_equation(lattice, &samples[i], &c), error = FINE_ERROR;
