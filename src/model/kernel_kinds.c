@@ -203,20 +203,31 @@ static bool sample_prefill_mla(const struct kernel_row *row, const struct llmsim
 /* ---- experts: moe_dtype, num_tokens, hidden_size, inter_size, topk, num_experts, moe_tp_size,
  * moe_ep_size, distribution, kernel_source ---- */
 
+/* Rows that are not what they say, or of what is no expert of today's models: vLLM's mxfp4 rows do
+ * not change with moe_ep_size, so all but the first are wrong; TensorRT-LLM runs its kernel for the
+ * least latency where it is told to. */
+static bool is_left_out(const char *source, double groups)
+{
+    return strstr(source, "nongated") != NULL || strstr(source, "min_latency") != NULL ||
+           (strcmp(source, "vllm_mxfp4_moe") == 0 && groups > 1);
+}
+
 static bool sample_experts(const struct kernel_row *row, const struct llmsim_peaks *peaks,
                            struct kernel_sample *sample)
 {
-    const char *format = format_name(row->text[0]), *source = row->text[9];
+    const char *format = format_name(row->text[0]);
     const double *x = row->number;
-    /* Routers of real models are as uneven as a power law. vLLM's mxfp4 rows do not change with
-     * moe_ep_size, so all but the first are not what they say. */
+    /* Routers of real models are as uneven as a power law. */
     if (format == NULL || strstr(row->text[8], "power_law_1") == NULL ||
-        strstr(source, "nongated") != NULL || (strcmp(source, "vllm_mxfp4_moe") == 0 && x[7] > 1))
+        is_left_out(row->text[9], x[7]))
         return false;
     const struct experts_sizes sizes = {x[1], x[2], x[3] / x[6], x[5], x[4], x[7], 3};
-    const double point[] = {x[1], x[5] / x[7], sizes.slice, x[4]};
+    if (is_cached(peaks, experts_weight_bytes(format, &sizes), row->seconds))
+        return false;
+    /* With several groups, the time of the one that most tokens go to. */
+    const double point[] = {x[1] * x[4] / x[5], sizes.slice, x[5] / x[7], x[7], x[2]};
     (void)snprintf(sample->variant, sizeof sample->variant, "%s", format);
-    set_sample(sample, point, 4, row->seconds, roofline_experts_s(peaks, format, &sizes));
+    set_sample(sample, point, 5, row->seconds, roofline_experts_s(peaks, format, &sizes));
     const double shape[] = {x[1], x[2], x[3], x[4], x[5], x[6], x[7]};
     sample->shape = hash_shape(sample->variant, shape, 7);
     sample->is_judged = true;
@@ -311,8 +322,9 @@ const struct kernel_kind kernel_kinds[N_KERNEL_KINDS] = {
                          "num_experts", "moe_tp_size", "moe_ep_size", "distribution",
                          "kernel_source", NULL},
                         sample_experts,
-                        {{"tokens", 9, {1, 4, 16, 64, 128, 256, 1024, 4096, 16384}},
-                         {"experts", 6, {1, 4, 16, 64, 256, 512}},
+                        {{"tokens_per_expert", 8, {0.0625, 0.25, 1, 4, 16, 64, 256, 1024}},
                          {"slice", 5, {64, 256, 768, 2048, 16384}},
-                         {"topk", 3, {2, 8, 22}}}},
+                         {"experts", 4, {1, 8, 64, 512}},
+                         {"groups", 3, {1, 4, 64}},
+                         {"hidden", 2, {2048, 7168}}}},
 };

@@ -112,17 +112,25 @@ double roofline_prefill_mla_s(const struct llmsim_peaks *peaks, double heads, do
 
 /* A token goes to topk of the experts; the expected number that at least one token goes to is read
  * (from an even router: an uneven one touches fewer, and the lattice has that). */
+double experts_weight_bytes(const char *format, const struct experts_sizes *s)
+{
+    double miss = 1 - s->topk / s->experts;
+    double untouched = miss > 0 ? llmsim_exp(s->tokens * llmsim_log(miss)) : 0;
+    return s->experts / s->groups * (1 - untouched) * s->matrices * s->hidden * s->slice *
+           find_format(format)->bytes;
+}
+
+/* Sorting the tokens by expert, two products, an activation between, and a sum. */
+#define EXPERTS_LAUNCH_S 15e-6
+
+/* Some experts wait for memory and others for arithmetic, so that the two add up. */
 double roofline_experts_s(const struct llmsim_peaks *peaks, const char *format,
                           const struct experts_sizes *s)
 {
-    const struct format_row *row = find_format(format);
-    double miss = 1 - s->topk / s->experts;
-    double untouched = miss > 0 ? llmsim_exp(s->tokens * llmsim_log(miss)) : 0;
-    double touched = s->experts / s->groups * (1 - untouched);
-    double weights = s->matrices * s->hidden * s->slice;
     double visits = s->tokens * s->topk / s->groups;
-    return longer(2 * visits * weights, operations_per_s(peaks, row),
-                  touched * weights * row->bytes +
-                      ACTIVATION_BYTES * visits * (2 * s->hidden + s->slice),
-                  peaks->bytes_per_s);
+    double bytes =
+        experts_weight_bytes(format, s) + ACTIVATION_BYTES * visits * (2 * s->hidden + s->slice);
+    return EXPERTS_LAUNCH_S + bytes / peaks->bytes_per_s +
+           2 * visits * s->matrices * s->hidden * s->slice /
+               operations_per_s(peaks, find_format(format));
 }

@@ -49,5 +49,7 @@ struct experts_sizes {
 };
 double roofline_experts_s(const struct llmsim_peaks *peaks, const char *format,
                           const struct experts_sizes *sizes);
+/* Of the experts that tokens go to. */
+double experts_weight_bytes(const char *format, const struct experts_sizes *sizes);
 
 #endif
