@@ -5,15 +5,17 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "kernel_roofline.h"
+#include "detmath.h"
 
 /* The tables' names of number formats, and ours. */
 static const char *format_name(const char *text)
 {
     static const char *const names[][2] = {
-        {"bfloat16", "bf16"},       {"float16", "bf16"},    {"fp8", "fp8"},
-        {"fp8_block", "fp8_block"}, {"int8_wo", "int8_wo"}, {"int4_wo", "int4_wo"},
-        {"w4a16_mxfp4", "mxfp4"},   {"nvfp4", "nvfp4"},     {"sq", "int8"},
+        {"bfloat16", "bf16"},     {"float16", "bf16"},
+        {"fp8", "fp8"},           {"fp8_block", "fp8_block"},
+        {"int8_wo", "int8_wo"},   {"int4_wo", "int4_wo"},
+        {"w4a16_mxfp4", "mxfp4"}, {"w4a8_mxfp4_mxfp8", "mxfp4_mxfp8"},
+        {"nvfp4", "nvfp4"},       {"sq", "int8"},
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(text, names[i][0]) == 0)
@@ -52,6 +54,19 @@ static void set_line(struct kernel_sample *sample, const double *point, size_t n
     sample->at.parts[0] = line->fixed_s;
     sample->at.parts[1] = line->per_token_s * tokens;
     sample->shape = hash_shape(sample->variant, point, n);
+}
+
+struct decode_line kernel_line_at(const struct llmsim_lattice *lattice, const double *point,
+                                  const struct decode_line *roofline)
+{
+    double at[LLMSIM_LATTICE_MAX_AXES];
+    memcpy(at, point, (lattice->n_axes - 1) * sizeof *at);
+    at[lattice->n_axes - 1] = 1;
+    double fixed = llmsim_lattice_at(lattice, at);
+    at[lattice->n_axes - 1] = 2;
+    double per_token = fmax(0, llmsim_lattice_at(lattice, at));
+    return (struct decode_line){roofline->fixed_s * llmsim_exp(fixed),
+                                roofline->per_token_s * llmsim_exp(per_token)};
 }
 
 /* Was it measured as no server finds it? Benchmarks run a kernel over and over on the same data. A

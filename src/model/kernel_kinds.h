@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kernel_roofline.h"
 #include "lattice.h"
 #include "llmsim/kernels.h"
 
@@ -70,5 +71,11 @@ extern const struct kernel_kind kernel_kinds[];
 /* The lattice of a kernel and variant; NULL: it was not measured. */
 const struct llmsim_lattice *llmsim_kernels_find(const struct llmsim_kernels *kernels,
                                                  enum kernel_kind_row kind, const char *variant);
+
+/* Of a kernel with the part axis, at a point on the axes before it: the roofline's line times what
+ * the lattice says of each part. A token takes no less than by the roofline, whatever was measured.
+ */
+struct decode_line kernel_line_at(const struct llmsim_lattice *lattice, const double *point,
+                                  const struct decode_line *roofline);
 
 #endif

@@ -20,7 +20,7 @@ static const struct format_row *find_format(const char *name)
         {"bf16", 2, BF16},          {"fp32", 4, BF16},         {"fp8", 1, FP8},
         {"fp8_block", 1, FP8},      {"mxfp8", 1.03125, FP8},   {"int8", 1, FP8},
         {"int8_wo", 1, BF16},       {"int4_wo", 0.5156, BF16}, {"nvfp4", 0.5625, FP4},
-        {"nvfp4_wo", 0.5625, BF16}, {"mxfp4", 0.53125, BF16},
+        {"nvfp4_wo", 0.5625, BF16}, {"mxfp4", 0.53125, BF16},  {"mxfp4_mxfp8", 0.53125, FP8},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (strcmp(rows[i].name, name) == 0)

@@ -10,7 +10,7 @@
 
 #include "llmsim/kernels.h"
 
-/* Formats by their names in llmsim/shape.h. */
+/* Formats by their names in llmsim/shape.h; mxfp4_mxfp8: 4-bit weights, activations of 8 bits. */
 
 /* Rows of the left matrix that fast kernels take as they are; others are padded first, or run in a
  * slower kernel. */
