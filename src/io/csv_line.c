@@ -4,14 +4,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The buffer's first size. */
+/* By what libcsv's buffer grows. */
+#define BUFFER_STEP ((size_t)64 << 10)
+/* Our buffer's first size. */
 #define USUAL_BYTES 4000
 
 /* CSV_STRICT: a quote may not stand in the middle of a field; CSV_STRICT_FINI: a quoted field has
  * to end. */
 static bool start_parser(struct csv_parser *parser)
 {
-    return csv_init(parser, CSV_STRICT | CSV_STRICT_FINI) == 0;
+    bool started = csv_init(parser, CSV_STRICT | CSV_STRICT_FINI) == 0;
+    /* libcsv's buffer grows by steps of 128 bytes unless told otherwise, and may be copied at each.
+     */
+    if (started)
+        csv_set_blk_size(parser, BUFFER_STEP);
+    return started;
 }
 
 /* Room for the fields of n bytes: a NUL after each takes the place of its comma; the last has
