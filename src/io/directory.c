@@ -56,7 +56,7 @@ static char *join(const char *dir, const char *name)
  * any of our changes takes (`flock DIR llmsim …` would wait for itself). */
 static bool lock_file(int fd)
 {
-    const struct timespec pause = {.tv_nsec = LOCK_PAUSE_MS * 1000000};
+    const struct timespec pause = {.tv_nsec = LOCK_PAUSE_MS * 1000000L};
     int result;
     for (int n = 0; (result = flock(fd, LOCK_EX | LOCK_NB)) != 0 && errno == EWOULDBLOCK &&
                     n < LOCK_WAIT_MS / LOCK_PAUSE_MS;
