@@ -184,7 +184,7 @@ check_picture sweep pareto 1200 "$(pareto_height sweep)"
 # A real one, which takes pictures of an earlier table away, too.
 mkdir -p real/plots
 touch real/plots/old.png
-head -n 1 replay/plots/made.txt >real/plots/made.txt
+head -n 1 sweep/plots/made.txt >real/plots/made.txt
 echo old.png >>real/plots/made.txt
 "$llmsim" sweep --trace "$source/traces/azure_conv_like.csv" "${run[@]}" --max-num-seqs 8,32 \
     --rate-scale 0.05,0.1 --limit 500 --output real >table 2>message || fail "$(cat message)"

@@ -169,7 +169,7 @@ llmsim_cost_decode_run(const struct llmsim_cost *cost, uint32_t n_seqs, uint64_t
  * at most LLMSIM_MAX_TOKENS, so the count of increments fits 64 bits. */
 static inline llmsim_time llmsim_decode_run_time(struct llmsim_decode_run run, uint64_t n_steps)
 {
-    uint64_t n_increments = n_steps * (n_steps - 1) / 2; /* 0 for no steps, too */
+    uint64_t n_increments = (n_steps * n_steps - n_steps) / 2;
     return (llmsim_time)n_steps * run.first +
            (llmsim_time)run.increment * (llmsim_time)n_increments;
 }

@@ -56,7 +56,7 @@ static inline char *llmsim_put_ns(char *p, int64_t ns)
     uint64_t u = (uint64_t)ns;
     if (ns < 0) {
         *p++ = '-';
-        u = -u;
+        u = (uint64_t)(-(ns + 1)) + 1; /* the least number has no negative */
     }
     u128 product = (u128)u * UINT64_C(9903520314283042200);
     uint64_t fraction = (uint64_t)(product >> 29) + 1; /* 1: the bits that are cut off */

@@ -41,7 +41,8 @@ enum llmsim_status llmsim_ratio_parse(const char *text, struct llmsim_ratio *rat
 int64_t llmsim_ratio_scale_arrival(struct llmsim_ratio rate_scale, int64_t arrival_ns)
 {
     __extension__ typedef unsigned __int128 u128;
-    if (rate_scale.numerator == rate_scale.denominator)
+    /* A time before 0 is for the caller to refuse. */
+    if (rate_scale.numerator == rate_scale.denominator || arrival_ns < 0)
         return arrival_ns;
     u128 doubled = (u128)arrival_ns * rate_scale.denominator * 2 + rate_scale.numerator;
     u128 scaled = doubled / ((u128)rate_scale.numerator * 2);

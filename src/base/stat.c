@@ -98,7 +98,7 @@ static uint64_t count_octave(uint64_t *counts, unsigned bucket, uint64_t to_bord
     bool all_fit = n_full < n_left;
     for (uint64_t i = all_fit ? n_full : n_left; i > 0; i--) {
         uint64_t one_more = over < remainder;
-        over = over - remainder + (increment & -one_more);
+        over = one_more != 0 ? over + (increment - remainder) : over - remainder;
         counts[bucket++] += (quotient + one_more) * weight;
         counted += quotient + one_more;
     }

@@ -35,7 +35,7 @@ static bool grow(struct llmsim_slot_pool *pool)
     uint32_t n = pool->n_chunks;
     if (n == UINT32_MAX >> shift)
         return false;
-    if ((n & (n - 1)) == 0) {
+    if (n == 0 || (n & (n - 1)) == 0) {
         unsigned char **chunks =
             realloc(pool->chunks, (n > 0 ? 2 * (size_t)n : 1) * sizeof *chunks);
         if (chunks == NULL)

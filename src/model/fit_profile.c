@@ -70,7 +70,8 @@ static enum llmsim_status read_whole(const struct reader *r, enum column column,
     *value = 0;
     for (size_t i = 0; i < f->length && fits; i++) {
         fits = f->text[i] >= '0' && f->text[i] <= '9';
-        *value = *value * 10 + (uint64_t)(f->text[i] - '0');
+        if (fits)
+            *value = *value * 10 + (uint64_t)(f->text[i] - '0');
     }
     if (fits && *value >= min && *value <= max)
         return LLMSIM_OK;
@@ -255,7 +256,7 @@ static enum llmsim_status add_row(struct llmsim_fit_profile *p, const struct llm
         p->n_groups++;
     }
     struct llmsim_fit_group *g = &p->groups[i];
-    if ((g->n_rows & (g->n_rows - 1)) == 0) {
+    if (g->n_rows == 0 || (g->n_rows & (g->n_rows - 1)) == 0) {
         struct llmsim_fit_row *rows =
             realloc(g->rows, (g->n_rows == 0 ? 1 : 2 * g->n_rows) * sizeof *rows);
         if (rows == NULL)

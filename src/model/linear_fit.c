@@ -64,7 +64,8 @@ static bool solve_set(const double *gram, const double *at_b, size_t p, const si
             z[i] -= l[i * MAX + m] * z[m];
         z[i] /= l[i * MAX + i];
     }
-    for (size_t i = k; i-- > 0;) {
+    for (size_t n = k; n > 0; n--) {
+        size_t i = n - 1;
         for (size_t m = i + 1; m < k; m++)
             z[i] -= l[m * MAX + i] * z[m];
         z[i] /= l[i * MAX + i];

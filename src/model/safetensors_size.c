@@ -43,8 +43,8 @@ static enum llmsim_status read_header(const char *path, char **text, size_t *len
     if (file == NULL)
         return llmsim_fail_at(err, LLMSIM_IO, path, 0, 0, "cannot open: %s", strerror(errno));
     if (fread(prefix, 1, sizeof prefix, file) == sizeof prefix)
-        for (size_t i = sizeof prefix; i-- > 0;)
-            n = n << 8 | prefix[i];
+        for (size_t i = sizeof prefix; i > 0; i--)
+            n = n << 8 | prefix[i - 1];
     if (n == 0 || n > max_length)
         status = llmsim_fail_at(err, LLMSIM_CATALOGUE, path, 0, 0,
                                 "not a safetensors file: its header's length is not in 1 to %llu",

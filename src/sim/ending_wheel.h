@@ -61,7 +61,7 @@ static inline uint32_t llmsim_wheel_distance(const struct ending_wheel *wheel, u
     uint64_t later = wheel->occupied_words & ~(UINT64_MAX >> (63 - word));
     word = (uint32_t)__builtin_ctzll(later != 0 ? later : wheel->occupied_words);
     uint32_t bucket = 64 * word + (uint32_t)__builtin_ctzll(wheel->occupied[word]);
-    return 1 + (bucket - from) % LLMSIM_WHEEL_STEPS;
+    return 1 + (bucket + LLMSIM_WHEEL_STEPS - from) % LLMSIM_WHEEL_STEPS;
 }
 
 #endif

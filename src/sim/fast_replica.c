@@ -67,6 +67,7 @@ static OUT_OF_LINE void fetch_arrived(struct replica *r)
             return;
         }
         llmsim_arrivals_take(&r->run->arrivals);
+        r->n_outstanding++;
     }
 }
 
@@ -185,6 +186,7 @@ static void take_head(struct boundary *b)
         (void)pop_preempted(r);
     } else if (r->trace_is_queue) {
         llmsim_arrivals_take(&r->run->arrivals);
+        r->n_outstanding++; /* nobody has sent it */
     } else {
         r->waiting_tokens -= b->head->prompt_tokens;
         llmsim_waiting_take(&r->waiting);
@@ -196,8 +198,8 @@ static void reject_head(struct boundary *b, enum llmsim_outcome outcome)
 {
     struct replica *r = b->engine;
     llmsim_run_reject(r->run, b->head, outcome, r->now, r->index);
-    r->n_outstanding--;
     take_head(b);
+    r->n_outstanding--;
 }
 
 static uint32_t tokens_made(const struct replica *r, const struct slot *slot)
