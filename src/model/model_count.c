@@ -83,7 +83,7 @@ void llmsim_config_count(struct llmsim_config *c)
     for (size_t i = 0; i < LLMSIM_WEIGHTS_OTHER; i++)
         total += matrices[i];
     if (m->num_experts > m->num_experts_per_tok) { /* fewer are refused when all is counted */
-        uint64_t biases = c->has_expert_bias ? m->layers * m->num_experts *
+        uint64_t biases = c->has_expert_bias ? (uint64_t)m->layers * m->num_experts *
                                                    count_mlp_bias(c, m->moe_intermediate_size)
                                              : 0;
         uint64_t one_of_each = (matrices[LLMSIM_WEIGHTS_EXPERTS] + biases) / m->num_experts;
