@@ -28,6 +28,7 @@ extern "C" {
 struct llmsim_results_options {
     const char *dir;               /* made if it is not there */
     bool requests;                 /* write requests.csv */
+    bool trace_times;              /* with a column for arrivals on the trace's own clock */
     bool tokens;                   /* write tokens.csv */
     bool steps;                    /* write steps.csv */
     const char *tokens_path;       /* write the tokens there instead ("-": stdout, or a device) */
@@ -77,6 +78,7 @@ struct llmsim_class_summary {
     uint64_t outcomes[LLMSIM_N_OUTCOMES];
     struct llmsim_stat ttft, tpot, e2e, queue;
     uint64_t n_slo_met;
+    uint64_t n_slo_undecided; /* unfinished, and within every bound until then */
 };
 
 /* The numbers of summary.json; times in ns, slowdown in millionths. */
@@ -86,6 +88,7 @@ struct llmsim_summary {
     struct llmsim_stat ttft, itl, tpot, e2e, queue, slowdown;
     struct llmsim_slo slo;
     uint64_t n_slo_met;
+    uint64_t n_slo_undecided; /* unfinished, and within every bound until then */
     struct llmsim_profile_range profile; /* of the cost model */
     uint64_t n_steps_outside_profile;
     unsigned max_positions;    /* of the model; 0: not known */
@@ -100,10 +103,28 @@ static inline bool llmsim_slo_is_set(const struct llmsim_slo *slo)
     return slo->ttft_ns != 0 || slo->tpot_ns != 0 || slo->e2e_ns != 0;
 }
 
-/* Share of the requests that met the objective, of all that ended, however they ended. */
-static inline double llmsim_attainment(uint64_t n_slo_met, uint64_t n_requests)
+/* Of n_requests that ended, those that say something of the server: not the calls that failed in
+ * the trace already, nor those that --until cut off before they had met or missed the objective. */
+static inline uint64_t llmsim_slo_judged(uint64_t n_requests, const uint64_t *outcomes,
+                                         uint64_t n_slo_undecided)
 {
-    return n_requests > 0 ? (double)n_slo_met / (double)n_requests : 0;
+    return n_requests - outcomes[LLMSIM_OUTCOME_FAILED_IN_TRACE] - n_slo_undecided;
+}
+
+static inline uint64_t llmsim_summary_judged(const struct llmsim_summary *s)
+{
+    return llmsim_slo_judged(s->totals.n_requests, s->outcomes, s->n_slo_undecided);
+}
+
+static inline uint64_t llmsim_class_judged(const struct llmsim_class_summary *c)
+{
+    return llmsim_slo_judged(c->n_requests, c->outcomes, c->n_slo_undecided);
+}
+
+/* Share of the judged requests that met the objective. Of none there is no share: ask first. */
+static inline double llmsim_attainment(uint64_t n_slo_met, uint64_t n_judged)
+{
+    return n_judged > 0 ? (double)n_slo_met / (double)n_judged : 0;
 }
 
 struct llmsim_results;

@@ -22,6 +22,9 @@ extern "C" {
 #define LLMSIM_MAX_TOKENS 1000000000u
 /* Nor does a trace go on for longer than 100 years of 365 days. */
 #define LLMSIM_MAX_ARRIVAL_NS (INT64_C(3153600000) * 1000000000)
+/* A trace whose first request arrives later than this, a year after the file's time 0, is on a
+ * calendar's clock (Unix time, as a rule): its arrivals count from that of the first. */
+#define LLMSIM_MAX_START_NS (INT64_C(31536000) * 1000000000)
 /* Bytes of a request's own id, as a CSV field. */
 #define LLMSIM_MAX_REQUEST_ID 63
 /* Of a request's class: bytes of its name, as a CSV field; different ones in a trace. */
@@ -159,6 +162,8 @@ struct llmsim_trace_status {
     bool has_prefixes;          /* has hash ids; of JSON lines: some row so far, or the first */
     bool has_dates;             /* arrivals are dates; time 0 is the first row's */
     const char *time_unit;      /* of the arrivals, where it is not that of the format, else NULL */
+    int64_t origin_ns;          /* time 0 on the file's own clock, of dates since 1970; 0 unless it
+                                 * is the first row's. Known once a request was read */
     const char *unused_columns; /* of the header, by name, with commas between; "": none. Lives as
                                  * long as the trace */
     char sha256[65]; /* of the unpacked bytes up to the last line used; "" before the end */

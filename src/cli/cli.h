@@ -245,6 +245,10 @@ const struct llmsim_choice *cli_compress_choice(size_t i);
 /* What the options say to the library; on_reject is set where bad rows are skipped. */
 struct llmsim_trace_options cli_reader_options(const struct cli_trace_options *options);
 
+/* Say on stderr where a trace's times count from, if that is not where its own do. Dates need no
+ * word. */
+void cli_note_origin(const struct llmsim_trace_status *trace);
+
 /* LLMSIM_USAGE where they say something about hash ids that the trace, read to its end, did not
  * have.
  */

@@ -1,5 +1,6 @@
 /* cmd_capacity.c: how much load a configuration carries, or how many replicas a load takes. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "sweep_plan.h"
@@ -23,6 +24,7 @@ struct target {
     bool larger_is_good;
     bool is_users;
     const char *none; /* what is said where nothing holds */
+    const char *any;  /* and of the most that was reached */
 };
 static const struct target targets[] = {
     {{"rate-scale", "the highest at which the SLO holds"},
@@ -32,6 +34,7 @@ static const struct target targets[] = {
      (uint64_t)MAX_RATE_SCALE *RATE_UNIT,
      false,
      false,
+     "rate scale",
      "rate scale"},
     {{"replicas", "the fewest with which the SLO holds"},
      "replicas",
@@ -40,7 +43,8 @@ static const struct target targets[] = {
      LLMSIM_MAX_REPLICAS,
      true,
      false,
-     "number of replicas up to 4096"},
+     "number of replicas up to 4096",
+     "number of replicas"},
     {{"max-concurrency", "the most users, each with one request at a time, for whom the SLO holds"},
      "max_concurrency",
      "max_concurrency_fails",
@@ -48,6 +52,7 @@ static const struct target targets[] = {
      LLMSIM_MAX_CONCURRENCY,
      false,
      true,
+     "number of users",
      "number of users"},
 };
 _Static_assert(LLMSIM_MAX_REPLICAS == 4096, "the table says so");
@@ -63,6 +68,9 @@ struct capacity_run {
     size_t n_columns; /* behind `error` */
     size_t n_before;  /* in front of the value that is found */
     uint64_t n_none;  /* points without one */
+    uint64_t n_found;
+    uint64_t n_judged; /* of the former, points that had a request to judge */
+    double best;       /* the highest attainment of any of them */
 };
 
 static const char *value_text(const struct values *v, uint64_t value, char text[static 32])
@@ -92,20 +100,27 @@ static enum llmsim_status simulate(const struct capacity_run *r, uint64_t number
 struct question {
     const struct capacity_run *r;
     uint64_t number;
+    bool has_best;
+    double best; /* attainment */
 };
 
-/* A queue that only grows meets its SLO for as long as the trace is short. */
+/* A queue that only grows meets its SLO for as long as the trace is short. A window without a request
+ * to judge says nothing, which is no answer. */
 static enum llmsim_status is_good(void *ctx, uint64_t value, bool *good, struct llmsim_error *err)
 {
-    const struct question *q = ctx;
+    struct question *q = ctx;
     struct llmsim_point point;
     struct llmsim_point_price unused;
     enum llmsim_status status = simulate(q->r, q->number, value, &point, &unused, err);
     if (status != LLMSIM_OK)
         return status;
     const struct llmsim_summary *s = &point.summary;
-    *good = llmsim_attainment(s->n_slo_met, s->totals.n_requests) >= q->r->v->attainment &&
-            !point.backlog.is_saturated;
+    bool is_judged = llmsim_summary_judged(s) > 0;
+    double attainment = llmsim_attainment(s->n_slo_met, llmsim_summary_judged(s));
+    *good = is_judged && attainment >= q->r->v->attainment && !point.backlog.is_saturated;
+    if (is_judged && !(q->has_best && q->best >= attainment))
+        q->best = attainment;
+    q->has_best = q->has_best || is_judged;
     llmsim_point_fini(&point);
     return LLMSIM_OK;
 }
@@ -128,10 +143,33 @@ static void put_violations(struct llmsim_csv_row *row, const struct values *v,
     llmsim_csv_row_text(row, all);
 }
 
+/* The field `error`: why there is no answer. */
+static void put_reason(struct llmsim_csv_row *row, const struct question *q,
+                       const struct llmsim_search_result *result, uint64_t min)
+{
+    const struct target *target = &targets[q->r->v->find.row];
+    char text[256] = "", value[32];
+    if (result->good == 0 && !q->has_best)
+        (void)snprintf(text, sizeof text, "no %s has a request to judge", target->any);
+    else if (result->good == 0 && q->best >= q->r->v->attainment)
+        (void)snprintf(text, sizeof text, "the system is saturated at every %s that was tried",
+                       target->any);
+    else if (result->good == 0)
+        (void)snprintf(text, sizeof text, "%.4f %% is the most that any %s reaches; expected %g %%",
+                       100 * q->best, target->any, 100 * q->r->v->attainment);
+    if (result->good == 0 && target->unit > 1 && min > 1) {
+        size_t used = strlen(text);
+        (void)snprintf(text + used, sizeof text - used,
+                       " (below %s the trace goes on for more than 100 years)",
+                       value_text(q->r->v, min, value));
+    }
+    llmsim_csv_row_text(row, text);
+}
+
 static enum llmsim_status find(const struct capacity_run *r, uint64_t number,
                                struct llmsim_csv_row *row, struct llmsim_error *err)
 {
-    struct question question = {r, number};
+    struct question question = {.r = r, .number = number};
     const struct target *target = &targets[r->v->find.row];
     const struct llmsim_memory_trace *memory = &r->plan.memory;
     uint64_t min = 1, max = target->max;
@@ -157,18 +195,22 @@ static enum llmsim_status find(const struct capacity_run *r, uint64_t number,
         status = simulate(r, number, result.good, &point, &price, err);
     if (status != LLMSIM_OK)
         return status;
-    llmsim_csv_row_text(row, "ok");
-    llmsim_csv_row_empty(row, 1);
+    llmsim_csv_row_text(row, result.good != 0 ? "ok" : "no_answer");
+    put_reason(row, &question, &result, min);
     put_value(row, r->v, result.good);
     put_value(row, r->v, result.bad);
     llmsim_csv_row_u64(row, result.n_probes);
     put_violations(row, r->v, &result);
-    if (result.good == 0) {
-        llmsim_csv_row_empty(row, r->n_columns - 4);
-        return LLMSIM_OK;
-    }
-    llmsim_point_row(row, &point, &price);
-    llmsim_point_fini(&point);
+    if (result.good != 0)
+        llmsim_point_row(row, &point, &price);
+    else
+        llmsim_csv_row_empty(row, r->n_columns - 5);
+    if (question.has_best)
+        llmsim_csv_row_decimal(row, question.best);
+    else
+        llmsim_csv_row_empty(row, 1);
+    if (result.good != 0)
+        llmsim_point_fini(&point);
     return LLMSIM_OK;
 }
 
@@ -196,7 +238,8 @@ static enum llmsim_status make_header(struct capacity_run *r, struct llmsim_csv_
     llmsim_csv_row_text(header, target->fails_column);
     llmsim_csv_row_text(header, "simulations");
     llmsim_csv_row_text(header, "not_monotonic_at");
-    r->n_columns = 4 + llmsim_point_header(header);
+    r->n_columns = 5 + llmsim_point_header(header);
+    llmsim_csv_row_text(header, "best_attainment");
     return header->failed ? llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory") : LLMSIM_OK;
 }
 
@@ -209,25 +252,46 @@ static const char *skip_field(const char *p)
     return p;
 }
 
-/* Count the points where nothing holds: status "ok", and no value. */
+/* Count the points with an answer and without. */
 static void look(void *ctx, const char *row)
 {
     struct capacity_run *r = ctx;
-    const char *status = row, *p = row;
-    for (size_t i = 0; i < r->n_before && *p != '\0'; i++) {
-        status = i + 2 == r->n_before ? p : status;
+    const char *p = row;
+    for (size_t i = 0; i + 2 < r->n_before && *p != '\0'; i++) {
         p = skip_field(p);
         p += *p == ',';
     }
-    r->n_none += strncmp(status, "ok,", 3) == 0 && *p == ',';
+    r->n_found += strncmp(p, "ok,", 3) == 0;
+    if (strncmp(p, "no_answer,", 10) != 0)
+        return;
+    r->n_none++;
+    const char *last = strrchr(row, ',') + 1;
+    double best = strtod(last, NULL);
+    r->n_judged += *last != '\0';
+    r->best = best > r->best ? best : r->best;
 }
 
 static void print_none(const struct capacity_run *r)
 {
+    const struct target *target = &targets[r->v->find.row];
     if (r->n_none == 0)
         return;
     (void)printf("no answer      %llu: the SLO holds at no %s\n", (unsigned long long)r->n_none,
-                 targets[r->v->find.row].none);
+                 target->none);
+}
+
+/* A table without one answer is no success. */
+static enum llmsim_status check_answers(const struct capacity_run *r, struct llmsim_error *err)
+{
+    if (r->n_none == 0 || r->n_found > 0)
+        return LLMSIM_OK;
+    if (r->n_judged == 0)
+        return llmsim_fail(err, LLMSIM_RUN_FAILED,
+                           "no answer: no request to judge; the window has none that is served");
+    return llmsim_fail(err, LLMSIM_RUN_FAILED,
+                       "no answer: %.4f %% of the requests within the SLO is the most that any %s "
+                       "reaches, and --attainment wants %g %%; the column error says more",
+                       100 * r->best, targets[r->v->find.row].any, 100 * r->v->attainment);
 }
 
 static enum llmsim_status check_values(const struct values *v, struct llmsim_error *err)
@@ -273,6 +337,8 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
     if (status == LLMSIM_OK)
         status = sweep_plan_run(&r.plan, &table, err);
     print_none(&r);
+    if (status == LLMSIM_OK)
+        status = check_answers(&r, err);
     llmsim_csv_row_fini(&header);
     sweep_plan_fini(&r.plan);
     return status;

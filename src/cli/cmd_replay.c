@@ -16,7 +16,7 @@ struct values {
     struct cli_choice compress;
     const char *output, *tokens_output, *trace_events;
     uint64_t trace_events_limit;
-    bool no_tokens, no_requests, steps;
+    bool no_tokens, no_requests, trace_times, steps;
 };
 
 static void print_row(FILE *f, const char *name, struct llmsim_stat *stat, double unit)
@@ -83,12 +83,38 @@ static void print_classes(FILE *f, struct llmsim_summary *s)
             print_percentile(f, stats[j], 0.50);
             print_percentile(f, stats[j], 0.99);
         }
-        if (has_slo)
-            (void)fprintf(f, " %8.2f %%", 100 * llmsim_attainment(c->n_slo_met, c->n_requests));
+        if (has_slo && llmsim_class_judged(c) > 0)
+            (void)fprintf(f, " %8.2f %%",
+                          100 * llmsim_attainment(c->n_slo_met, llmsim_class_judged(c)));
+        else if (has_slo)
+            (void)fprintf(f, " %10s", "-");
         (void)fputc('\n', f);
     }
     if (n < s->n_classes)
         (void)fprintf(f, "%zu more classes: summary.json\n", s->n_classes - n);
+}
+
+/* With who is not counted, if anyone. */
+static void print_slo(FILE *f, const struct llmsim_summary *s)
+{
+    const struct llmsim_totals *t = &s->totals;
+    uint64_t n_judged = llmsim_summary_judged(s);
+    uint64_t n_failed = s->outcomes[LLMSIM_OUTCOME_FAILED_IN_TRACE];
+    if (!llmsim_slo_is_set(&s->slo))
+        return;
+    if (n_judged == 0)
+        (void)fputs("\nSLO            no request to judge", f);
+    else
+        (void)fprintf(f, "\nSLO            met by %.2f %%, goodput %.3f requests/s",
+                      100 * llmsim_attainment(s->n_slo_met, n_judged),
+                      llmsim_totals_per_s(t, s->n_slo_met));
+    if (n_failed > 0)
+        (void)fprintf(f, "; not counted: %llu failed in the trace", (unsigned long long)n_failed);
+    if (s->n_slo_undecided > 0)
+        (void)fprintf(f, "%s %llu cut off before they had missed it",
+                      n_failed > 0 ? "," : "; not counted:",
+                      (unsigned long long)s->n_slo_undecided);
+    (void)fputc('\n', f);
 }
 
 static void print_summary(FILE *f, const struct llmsim_results *results, struct llmsim_summary *s,
@@ -124,10 +150,7 @@ static void print_summary(FILE *f, const struct llmsim_results *results, struct 
     print_row(f, "E2E (s)", &s->e2e, 1e9);
     print_row(f, "queue (s)", &s->queue, 1e9);
     print_row(f, "slowdown", &s->slowdown, 1e6);
-    if (llmsim_slo_is_set(&s->slo))
-        (void)fprintf(f, "\nSLO            met by %.2f %%, goodput %.3f requests/s\n",
-                      100 * llmsim_attainment(s->n_slo_met, t->n_requests),
-                      llmsim_totals_per_s(t, s->n_slo_met));
+    print_slo(f, s);
     print_classes(f, s);
     (void)fputc('\n', f);
     for (size_t i = 0; llmsim_results_path(results, i) != NULL; i++)
@@ -177,6 +200,7 @@ static enum llmsim_status run_open(const struct values *v, const struct replay_s
         return status;
     struct llmsim_trace_status trace_status;
     llmsim_trace_get_status(trace, &trace_status);
+    cli_note_origin(&trace_status);
     print_summary(goes_to_stdout(v->tokens_output) || goes_to_stdout(v->trace_events) ? stderr
                                                                                       : stdout,
                   results, llmsim_results_summary(results), &trace_status);
@@ -215,6 +239,7 @@ static enum llmsim_status open_results(const struct values *v, const char *dir,
     struct llmsim_results_options options = {
         .dir = dir,
         .requests = !v->no_requests,
+        .trace_times = v->trace_times,
         .tokens = !v->no_tokens,
         .tokens_path = v->tokens_output,
         .steps = v->steps,
@@ -325,6 +350,11 @@ static const struct cli_option options[] = {
      .help = "do not write requests.csv",
      .kind = CLI_FLAG,
      .offset = offsetof(struct values, no_requests)},
+    {.name = "trace-times",
+     .help = "requests.csv: add trace_time_s, arrivals on the trace's own clock (Unix time, if it "
+             "has that)",
+     .kind = CLI_FLAG,
+     .offset = offsetof(struct values, trace_times)},
     {.name = "steps",
      .help = "write steps.csv",
      .kind = CLI_FLAG,

@@ -151,6 +151,7 @@ static void note_losses(const struct conversion *c, const struct llmsim_trace_st
                       "llmsim: not converted: the success of %llu requests with 0 output tokens, "
                       "which are failed calls in the new format\n",
                       (unsigned long long)written.failed_made);
+    cli_note_origin(status);
     if (status->has_dates)
         (void)fprintf(stderr, "llmsim: not converted: the date of the first request\n");
     if (status->rejected > 0)

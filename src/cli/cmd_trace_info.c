@@ -195,6 +195,10 @@ static enum llmsim_status print_text(struct info *info, struct llmsim_error *err
     if (info->status.unused_columns[0] != '\0')
         (void)printf("unused columns %s\n", info->status.unused_columns);
     (void)printf("sha256         %s\n", info->status.sha256);
+    if (info->status.origin_ns != 0 && !info->status.has_dates)
+        (void)printf("origin         %lld.%09lld s in the trace is time 0\n",
+                     (long long)(info->status.origin_ns / LLMSIM_NS_PER_S),
+                     (long long)(info->status.origin_ns % LLMSIM_NS_PER_S));
     (void)printf("rows           %llu good, %llu rejected\n", (unsigned long long)info->status.rows,
                  (unsigned long long)info->status.rejected);
     if (info->status.failed > 0)
@@ -269,6 +273,8 @@ static enum llmsim_status print_json(struct info *info, struct llmsim_error *err
     llmsim_json_add_number(&json, json.root, "rows", (double)info->status.rows);
     llmsim_json_add_number(&json, json.root, "rejected", (double)info->status.rejected);
     llmsim_json_add_number(&json, json.root, "failed", (double)info->status.failed);
+    if (info->status.origin_ns != 0)
+        llmsim_json_add_ns(&json, json.root, "origin_s", info->status.origin_ns);
     llmsim_json_add_ns(&json, json.root, "first_arrival_s", info->first_ns);
     llmsim_json_add_ns(&json, json.root, "last_arrival_s", info->last_ns);
     llmsim_json_add_ns(&json, json.root, "span_s", info->last_ns - info->first_ns);

@@ -93,6 +93,15 @@ static enum llmsim_status set_copies(const struct replay_settings *s,
     return LLMSIM_OK;
 }
 
+/* Where a time of the trace comes to lie at the run's rate, so that a window has the same requests at
+ * any. What holds a closed loop's requests back is the server's clock, and so it is for windows. */
+static int64_t window_ns(const struct replay_settings *s, double seconds)
+{
+    const struct llmsim_ratio own_rate = {1, 1};
+    return llmsim_ratio_scale_arrival(s->max_concurrency > 0 ? own_rate : s->trace.rate_scale,
+                                      (int64_t)(seconds * 1e9 + 0.5));
+}
+
 /* Seconds on the command line, to the nanosecond; what is more than nothing stays so. */
 static enum llmsim_status set_window(const struct replay_settings *s,
                                      struct llmsim_replay_config *config, struct llmsim_error *err)
@@ -101,10 +110,13 @@ static enum llmsim_status set_window(const struct replay_settings *s,
     if (s->from_s > most_s || s->until_s > most_s)
         return llmsim_fail(err, LLMSIM_USAGE, "--from %g, --until %g: expected at most %.0f s",
                            s->from_s, s->until_s, most_s);
-    config->from_ns = (int64_t)(s->from_s * 1e9 + 0.5);
-    config->until_ns = (int64_t)(s->until_s * 1e9 + 0.5);
-    if (s->until_s > 0 && config->until_ns == 0)
-        config->until_ns = 1;
+    if (s->until_s > 0 && !(s->from_s < s->until_s))
+        return llmsim_fail(err, LLMSIM_USAGE, "from %.9f s until %.9f s: expected 0 <= from < until", s->from_s,
+                           s->until_s);
+    config->from_ns = window_ns(s, s->from_s);
+    config->until_ns = window_ns(s, s->until_s);
+    if (s->until_s > 0 && config->until_ns <= config->from_ns)
+        config->until_ns = config->from_ns + 1;
     return LLMSIM_OK;
 }
 
@@ -371,8 +383,8 @@ const struct cli_option replay_settings_options[] = {
      .offset = offsetof(struct replay_settings, slo)},
     {.name = "from",
      .argument = "S",
-     .help = "report requests that arrive from this simulated second on; what comes before is "
-             "simulated too",
+     .help = "report requests that arrive from this second of the trace on; what comes before is "
+             "simulated too (closed loop: simulated seconds)",
      .kind = CLI_DOUBLE,
      .allows_zero = true,
      .initial = "0",
@@ -380,7 +392,7 @@ const struct cli_option replay_settings_options[] = {
     {.name = "until",
      .argument = "S",
      .help =
-         "stop at this simulated second; requests that have not ended are unfinished (0: no end)",
+         "stop at this second of the trace; requests that have not ended are unfinished (0: no end)",
      .kind = CLI_DOUBLE,
      .allows_zero = true,
      .initial = "0",

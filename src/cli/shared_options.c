@@ -44,6 +44,16 @@ struct llmsim_trace_options cli_reader_options(const struct cli_trace_options *o
     };
 }
 
+void cli_note_origin(const struct llmsim_trace_status *trace)
+{
+    if (trace->origin_ns != 0 && !trace->has_dates)
+        (void)fprintf(stderr,
+                      "llmsim: times count from the first arrival, which is at %lld.%09lld s in the "
+                      "trace\n",
+                      (long long)(trace->origin_ns / LLMSIM_NS_PER_S),
+                      (long long)(trace->origin_ns % LLMSIM_NS_PER_S));
+}
+
 enum llmsim_status cli_check_hash_ids(const struct cli_trace_options *options,
                                       const struct llmsim_trace *trace, struct llmsim_error *err)
 {

@@ -371,6 +371,12 @@ enum llmsim_status sweep_plan_setup(const struct sweep_plan *plan, uint64_t poin
         status = replay_setup_check(&settings, &plan->memory.status, err);
     if (status == LLMSIM_OK)
         status = llmsim_replay_check(&setup->config, err);
+    if (status == LLMSIM_OK && plan->not_swept != NULL && setup->config.max_concurrency > 0 &&
+        (setup->config.from_ns > 0 || setup->config.until_ns > 0))
+        status = llmsim_fail(err, LLMSIM_USAGE,
+                             "%s: --from, --until: in a closed loop they have other requests at "
+                             "each value that is tried; expected none (--limit N takes the first N)",
+                             plan->command);
     if (status == LLMSIM_OK && plan->needs_slo && !llmsim_slo_is_set(&setup->description.slo))
         status =
             llmsim_fail(err, LLMSIM_USAGE, "%s: --slo BOUNDS is missing; see `llmsim %s --help`",
@@ -801,6 +807,7 @@ static enum llmsim_status run_ranks(struct sweep_plan *plan, const struct sweep_
     status = ranks_agree(&plan->ranks, status, err);
     if (status == LLMSIM_OK && is_first) {
         say_before(plan, *sweep);
+        cli_note_origin(&plan->memory.status);
         warn(plan);
     }
     if (status == LLMSIM_OK)

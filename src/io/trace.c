@@ -129,14 +129,22 @@ static const char *read_hash_ids(struct llmsim_trace *t, const struct row *row, 
     return t->fault;
 }
 
+/* What the file calls time 0: the first request's arrival where that is a date, or so far from the
+ * file's own 0 that it is one in other words. Rates and windows are of the times from there on. */
+static int64_t find_zero(const struct llmsim_trace *t, const struct row *row)
+{
+    if (t->has_zero)
+        return t->zero_ns;
+    bool is_first_row = t->header.format->starts_at_first_row || row->time_ns > LLMSIM_MAX_START_NS;
+    return is_first_row ? row->time_ns : 0;
+}
+
 /* Turn a row into the trace's next request. Returns NULL, or what is wrong with column *where;
  * then nothing has changed. */
 static const char *place_row(struct llmsim_trace *t, const struct row *row,
                              struct llmsim_request *request, size_t *where)
 {
-    int64_t zero_ns = t->zero_ns;
-    if (!t->has_zero)
-        zero_ns = t->header.format->starts_at_first_row ? row->time_ns : 0;
+    int64_t zero_ns = find_zero(t, row);
     int64_t arrival_ns = row->time_ns - zero_ns;
     int64_t scaled_ns = llmsim_ratio_scale_arrival(t->options.rate_scale, arrival_ns);
     int64_t deadline_ns;
@@ -751,6 +759,7 @@ void llmsim_trace_get_status(const struct llmsim_trace *trace, struct llmsim_tra
         .has_prefixes = trace->header.has_prefixes,
         .has_dates = arrival_kind(trace) == LLMSIM_COLUMN_DATE,
         .time_unit = trace->time.unit != own_unit(trace) ? trace->time.unit->choice.name : NULL,
+        .origin_ns = trace->zero_ns,
         .unused_columns = trace->header.unused_columns,
     };
     memcpy(status->sha256, trace->sha256, sizeof status->sha256);

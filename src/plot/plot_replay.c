@@ -284,7 +284,7 @@ static enum llmsim_status read_all(struct replay_plot *p, struct llmsim_error *e
 {
     bool found;
     struct result_table tokens;
-    double until_ns = run_title_number(p->summary.root, "settings", "until", 0) * 1e9 + 0.5;
+    double until_ns = run_title_number(p->summary.root, "window", "until_s", 0) * 1e9 + 0.5;
     p->until_ns = until_ns > 0 && until_ns < (double)INT64_MAX ? (int64_t)until_ns : 0;
     enum llmsim_status status = read_table(p, &requests_table, &found, widen_axis, err);
     if (status == LLMSIM_OK)

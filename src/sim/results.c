@@ -30,6 +30,7 @@ struct llmsim_results {
     bool zstd;
     struct llmsim_output files[N_FILES];
     bool is_open[N_FILES];
+    struct requests_sink requests;
     struct tokens_sink tokens;
     struct steps_sink steps;
     struct trace_events_sink trace_events;
@@ -162,7 +163,9 @@ static enum llmsim_status open_sinks(struct llmsim_results *r,
         status = open_file(r, FILE_REQUESTS, NULL, err);
         if (status != LLMSIM_OK)
             return status;
-        add_sink(r, &llmsim_requests_sink_ops, &r->files[FILE_REQUESTS]);
+        r->requests.out = &r->files[FILE_REQUESTS];
+        r->requests.trace = options->trace_times ? r->description.trace : NULL;
+        add_sink(r, &llmsim_requests_sink_ops, &r->requests);
     }
     if (options->steps) {
         status = open_file(r, FILE_STEPS, NULL, err);

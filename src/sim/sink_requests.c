@@ -18,12 +18,15 @@ static const struct {
 static enum llmsim_status requests_begin(void *self, const struct llmsim_run_view *view,
                                          struct llmsim_error *err)
 {
+    struct requests_sink *sink = self;
     (void)view;
     (void)err;
-    llmsim_output_text(self, "request_id,arrival_s,prompt_tokens,output_tokens,outcome,queue_s,"
+    sink->origin_ns = LLMSIM_NO_TIME;
+    llmsim_output_text(sink->out, "request_id,arrival_s,prompt_tokens,output_tokens,outcome,queue_s,"
                              "ttft_s,tpot_s,e2e_s,preemptions,unloaded_e2e_s,slowdown,"
                              "wait_s,prefill_s,decode_s,interference_s,preempted_s,transfer_s,"
-                             "replica,prefill_replica,cached_tokens\n");
+                             "replica,prefill_replica,cached_tokens");
+    llmsim_output_text(sink->out, sink->trace != NULL ? ",trace_time_s\n" : "\n");
     return LLMSIM_OK;
 }
 
@@ -77,13 +80,36 @@ static char *put_not_completed(char *p, const struct llmsim_result *r)
     return put_end(stpcpy(p, ",,,,,,,,"), r);
 }
 
+/* ",trace_time_s\n" in place of the row's end. The trace knows its time 0 by now. */
+static char *put_trace_time(char *p, struct requests_sink *sink, int64_t arrival_ns)
+{
+    if (sink->origin_ns == LLMSIM_NO_TIME) {
+        struct llmsim_trace_status status;
+        llmsim_trace_get_status(sink->trace, &status);
+        sink->origin_ns = status.origin_ns;
+    }
+    p[-1] = ',';
+    p = llmsim_put_ns(p, sink->origin_ns + arrival_ns);
+    *p++ = '\n';
+    return p;
+}
+
+static enum llmsim_status end_row(struct requests_sink *sink, char *p,
+                                  const struct llmsim_result *r, struct llmsim_error *err)
+{
+    if (sink->trace != NULL)
+        p = put_trace_time(p, sink, r->request.arrival_ns);
+    llmsim_output_advance(sink->out, p);
+    return llmsim_output_check(sink->out, err);
+}
+
 /* ttft_s of a request without output and tpot_s of one with fewer than two tokens do not exist, nor
  * has one that takes no time a slowdown; their fields are empty. */
 static enum llmsim_status requests_request(void *self, const struct llmsim_result *r,
                                            struct llmsim_error *err)
 {
-    struct llmsim_output *out = self;
-    char *p = llmsim_output_room(out, ROW_ROOM);
+    struct requests_sink *sink = self;
+    char *p = llmsim_output_room(sink->out, ROW_ROOM);
     memcpy(p, r->id, r->id_length);
     p += r->id_length;
     *p++ = ',';
@@ -96,10 +122,8 @@ static enum llmsim_status requests_request(void *self, const struct llmsim_resul
     memcpy(p, outcomes[r->outcome].text, sizeof outcomes->text);
     p += outcomes[r->outcome].length;
     *p++ = ',';
-    if (r->outcome != LLMSIM_OUTCOME_COMPLETED) {
-        llmsim_output_advance(out, put_not_completed(p, r));
-        return llmsim_output_check(out, err);
-    }
+    if (r->outcome != LLMSIM_OUTCOME_COMPLETED)
+        return end_row(sink, put_not_completed(p, r), r, err);
     const char *queue = p;
     p = llmsim_put_ns(p, llmsim_result_queue_ns(r));
     ptrdiff_t queue_length = p - queue;
@@ -120,8 +144,7 @@ static enum llmsim_status requests_request(void *self, const struct llmsim_resul
         p = llmsim_put_millionths(p, r->slowdown_millionths);
     *p++ = ',';
     memcpy(p, queue, TIME_ROOM); /* wait_s is queue_s */
-    llmsim_output_advance(out, put_attribution_and_end(p + queue_length, r));
-    return llmsim_output_check(out, err);
+    return end_row(sink, put_attribution_and_end(p + queue_length, r), r, err);
 }
 
 const struct llmsim_sink_ops llmsim_requests_sink_ops = {

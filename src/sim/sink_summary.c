@@ -144,6 +144,8 @@ static enum llmsim_status summary_request(void *self, const struct llmsim_result
         r->outcome != LLMSIM_OUTCOME_FAILED_IN_TRACE && s->max_positions > 0 &&
         (uint64_t)r->request.prompt_tokens + r->request.output_tokens > s->max_positions;
     add_itl(s, r);
+    s->n_slo_undecided +=
+        r->outcome == LLMSIM_OUTCOME_UNFINISHED && llmsim_slo_is_undecided(&s->slo, r);
     if (r->outcome != LLMSIM_OUTCOME_COMPLETED)
         return LLMSIM_OK;
     s->n_slo_met += llmsim_slo_is_met(&s->slo, r);

@@ -56,7 +56,25 @@ static inline bool llmsim_slo_is_met(const struct llmsim_slo *slo, const struct 
            (slo->e2e_ns == 0 || llmsim_result_e2e_ns(r) <= slo->e2e_ns);
 }
 
-/* requests.csv: self is its struct llmsim_output. */
+/* Whatever becomes of an unfinished request, has it missed a bound by the time it was cut off? Its
+ * TPOT is at least what it is if all tokens that are missing came then. */
+static inline bool llmsim_slo_is_undecided(const struct llmsim_slo *slo,
+                                           const struct llmsim_result *r)
+{
+    uint32_t n = r->request.output_tokens;
+    int64_t ttft_ns = r->n_tokens > 0 ? llmsim_result_ttft_ns(r) : llmsim_result_e2e_ns(r);
+    return (slo->ttft_ns == 0 || n == 0 || ttft_ns <= slo->ttft_ns) &&
+           (slo->tpot_ns == 0 || n < 2 || r->n_tokens == 0 ||
+            llmsim_result_tpot_ns(r) <= slo->tpot_ns) &&
+           (slo->e2e_ns == 0 || llmsim_result_e2e_ns(r) <= slo->e2e_ns);
+}
+
+/* requests.csv */
+struct requests_sink {
+    struct llmsim_output *out;
+    const struct llmsim_trace *trace; /* NULL: no column for the times on its own clock */
+    int64_t origin_ns;                /* of that clock; LLMSIM_NO_TIME: not looked up yet */
+};
 extern const struct llmsim_sink_ops llmsim_requests_sink_ops;
 /* steps.csv */
 struct steps_sink {

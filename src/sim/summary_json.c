@@ -58,17 +58,20 @@ static void add_counts(struct llmsim_json_document *json, const struct llmsim_su
                            llmsim_totals_per_s(t, t->output_tokens));
 }
 
-/* Of n_requests that ended, n_met were within their bounds. */
+/* Of n_judged requests, n_met were within their bounds. Where there are none to judge, there is no
+ * attainment. */
 static void add_met(struct llmsim_json_document *json, struct cJSON *object,
-                    const struct llmsim_totals *totals, uint64_t n_met, uint64_t n_requests)
+                    const struct llmsim_totals *totals, uint64_t n_met, uint64_t n_judged)
 {
+    llmsim_json_add_number(json, object, "judged", (double)n_judged);
     llmsim_json_add_number(json, object, "met", (double)n_met);
-    llmsim_json_add_number(json, object, "attainment", llmsim_attainment(n_met, n_requests));
+    if (n_judged > 0)
+        llmsim_json_add_number(json, object, "attainment", llmsim_attainment(n_met, n_judged));
     llmsim_json_add_number(json, object, "goodput_requests_per_s",
                            llmsim_totals_per_s(totals, n_met));
 }
 
-/* Only where an objective was given. Every request that ended counts, however it ended. */
+/* Only where an objective was given. */
 static void add_slo(struct llmsim_json_document *json, const struct llmsim_summary *s)
 {
     const struct llmsim_slo *slo = &s->slo;
@@ -81,7 +84,7 @@ static void add_slo(struct llmsim_json_document *json, const struct llmsim_summa
         llmsim_json_add_number(json, object, "tpot_s", (double)slo->tpot_ns / 1e9);
     if (slo->e2e_ns != 0)
         llmsim_json_add_number(json, object, "e2e_s", (double)slo->e2e_ns / 1e9);
-    add_met(json, object, &s->totals, s->n_slo_met, s->totals.n_requests);
+    add_met(json, object, &s->totals, s->n_slo_met, llmsim_summary_judged(s));
 }
 
 static void add_class(struct llmsim_json_document *json, struct cJSON *parent,
@@ -97,7 +100,7 @@ static void add_class(struct llmsim_json_document *json, struct cJSON *parent,
                                    (double)c->outcomes[i]);
     if (llmsim_slo_is_set(&s->slo))
         add_met(json, llmsim_json_add_object(json, object, "slo"), &s->totals, c->n_slo_met,
-                c->n_requests);
+                llmsim_class_judged(c));
     add_stat(json, object, "ttft_s", &c->ttft, 1e9);
     add_stat(json, object, "tpot_s", &c->tpot, 1e9);
     add_stat(json, object, "e2e_s", &c->e2e, 1e9);
@@ -163,6 +166,17 @@ static void add_settings(struct llmsim_json_document *json, const struct llmsim_
                            d->on_bad_row != NULL ? d->on_bad_row : "stop");
     for (size_t i = 0; i < d->n_settings; i++)
         add_setting(json, settings, &d->settings[i]);
+}
+
+/* In simulated time, where the settings have the trace's. */
+static void add_window(struct llmsim_json_document *json, const struct llmsim_replay_config *config)
+{
+    if (config->from_ns == 0 && config->until_ns == 0)
+        return;
+    struct cJSON *window = llmsim_json_add_object(json, json->root, "window");
+    llmsim_json_add_ns(json, window, "from_s", config->from_ns);
+    if (config->until_ns > 0)
+        llmsim_json_add_ns(json, window, "until_s", config->until_ns);
 }
 
 static void add_prefix_cache(struct llmsim_json_document *json, const struct llmsim_summary *s,
@@ -243,6 +257,8 @@ static void add_trace(struct llmsim_json_document *json, const struct llmsim_run
     if (status.time_unit != NULL)
         llmsim_json_add_string(json, trace, "time_unit", status.time_unit);
     llmsim_json_add_string(json, trace, "sha256", status.sha256);
+    if (status.origin_ns != 0)
+        llmsim_json_add_ns(json, trace, "origin_s", status.origin_ns);
 }
 
 enum llmsim_status llmsim_summary_write(struct llmsim_summary *summary,
@@ -257,6 +273,7 @@ enum llmsim_status llmsim_summary_write(struct llmsim_summary *summary,
     add_entries(&json, description);
     add_cost(&json, summary, &description->config->cost);
     add_settings(&json, description);
+    add_window(&json, description->config);
     add_counts(&json, summary);
     add_prefix_cache(&json, summary, description);
     add_slo(&json, summary);

@@ -215,7 +215,11 @@ void llmsim_point_row(struct llmsim_csv_row *row, struct llmsim_point *point,
     llmsim_csv_row_decimal(row, llmsim_totals_per_s(t, t->output_tokens));
     if (llmsim_slo_is_set(&s->slo)) {
         llmsim_csv_row_decimal(row, llmsim_totals_per_s(t, s->n_slo_met));
-        llmsim_csv_row_decimal(row, llmsim_attainment(s->n_slo_met, t->n_requests));
+        if (llmsim_summary_judged(s) > 0)
+            llmsim_csv_row_decimal(row,
+                                   llmsim_attainment(s->n_slo_met, llmsim_summary_judged(s)));
+        else
+            llmsim_csv_row_empty(row, 1);
     } else {
         llmsim_csv_row_empty(row, 2);
     }
