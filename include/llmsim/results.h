@@ -81,6 +81,24 @@ struct llmsim_class_summary {
     uint64_t n_slo_undecided; /* unfinished, and within every bound until then */
 };
 
+/* Do requests come faster than they are served? docs/sweeps.md has the rules. All 0 in a closed
+ * loop, and where fewer than three requests come. */
+struct llmsim_backlog {
+    bool is_saturated;
+    uint64_t n_arrivals;  /* of the second half of the trace, or window */
+    double growth;        /* over that half, of requests in the system, for each that arrives: under
+                           * overload the share that no one gets to, 1 - 1/load */
+    uint64_t peak;        /* most requests in the system when one more came */
+    double late_p90_s;    /* how much more than four times what it takes alone a request takes: of a
+                           * tenth of them more than this */
+    double stretch_share; /* longest part of the time in which requests come with over a tenth of
+                           * the peak in the system */
+    double drain_s;       /* from the last arrival to the last end */
+    /* While the backlog grew, how many came and how many were served; 0: not saturated, or all came
+     * at once. */
+    double arrivals_per_s, served_per_s;
+};
+
 /* The numbers of summary.json; times in ns, slowdown in millionths. */
 struct llmsim_summary {
     struct llmsim_totals totals;
@@ -88,11 +106,12 @@ struct llmsim_summary {
     struct llmsim_stat ttft, itl, tpot, e2e, queue, slowdown;
     struct llmsim_slo slo;
     uint64_t n_slo_met;
-    uint64_t n_slo_undecided; /* unfinished, and within every bound until then */
+    uint64_t n_slo_undecided;            /* unfinished, and within every bound until then */
     struct llmsim_profile_range profile; /* of the cost model */
     uint64_t n_steps_outside_profile;
     unsigned max_positions;    /* of the model; 0: not known */
     uint64_t n_over_positions; /* requests with more prompt and output tokens than that */
+    struct llmsim_backlog backlog;
     /* By class, in the order in which the trace has them; NULL where it has none. */
     struct llmsim_class_summary *classes;
     size_t n_classes;

@@ -254,6 +254,10 @@ struct llmsim_sink_ops {
                                   struct llmsim_error *err);
     enum llmsim_status (*end)(void *self, const struct llmsim_totals *totals,
                               struct llmsim_error *err);
+    /* Requests as the source gives them, in time order, before they are simulated; without those
+     * that the window leaves out at its end. How far ahead of the clock depends on the engine. */
+    enum llmsim_status (*arrive)(void *self, const struct llmsim_request *requests, size_t n,
+                                 struct llmsim_error *err);
 };
 
 struct llmsim_sink {

@@ -53,21 +53,9 @@ LLMSIM_API struct llmsim_source llmsim_memory_source(struct llmsim_memory_cursor
 
 /* ---- a point ---- */
 
-/* Is the system overloaded? Over the second half of the arrivals, the straight line through the
- * number of requests in the system at each arrival (least squares) grows by `growth` requests for
- * each that arrives. Under more load than is served that is the share of requests that no one gets
- * to, 1 - 1/load; otherwise it goes to 0 as the trace gets longer. docs/sweeps.md has the reasons
- * for the bound. */
-struct llmsim_backlog {
-    uint64_t n_arrivals; /* of the second half */
-    double growth;
-    bool is_saturated;
-};
-
 struct llmsim_point {
     struct llmsim_summary summary;
     struct llmsim_point_classes *classes; /* behind the summary's */
-    struct llmsim_backlog backlog;
     uint32_t n_replicas;
 };
 

@@ -104,8 +104,8 @@ struct question {
     double best; /* attainment */
 };
 
-/* A queue that only grows meets its SLO for as long as the trace is short. A window without a request
- * to judge says nothing, which is no answer. */
+/* A queue that only grows meets its SLO for as long as the trace is short. A window without a
+ * request to judge says nothing, which is no answer. */
 static enum llmsim_status is_good(void *ctx, uint64_t value, bool *good, struct llmsim_error *err)
 {
     struct question *q = ctx;
@@ -117,7 +117,7 @@ static enum llmsim_status is_good(void *ctx, uint64_t value, bool *good, struct 
     const struct llmsim_summary *s = &point.summary;
     bool is_judged = llmsim_summary_judged(s) > 0;
     double attainment = llmsim_attainment(s->n_slo_met, llmsim_summary_judged(s));
-    *good = is_judged && attainment >= q->r->v->attainment && !point.backlog.is_saturated;
+    *good = is_judged && attainment >= q->r->v->attainment && !s->backlog.is_saturated;
     if (is_judged && !(q->has_best && q->best >= attainment))
         q->best = attainment;
     q->has_best = q->has_best || is_judged;

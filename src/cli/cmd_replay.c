@@ -94,6 +94,15 @@ static void print_classes(FILE *f, struct llmsim_summary *s)
         (void)fprintf(f, "%zu more classes: summary.json\n", s->n_classes - n);
 }
 
+static void print_overload(FILE *f, const struct llmsim_backlog *b)
+{
+    if (b->is_saturated && b->arrivals_per_s > 0)
+        (void)fprintf(f, "overloaded     %.3g requests/s come, %.3g can be served\n",
+                      b->arrivals_per_s, b->served_per_s);
+    else if (b->is_saturated)
+        (void)fputs("overloaded     requests come all at once\n", f);
+}
+
 /* With who is not counted, if anyone. */
 static void print_slo(FILE *f, const struct llmsim_summary *s)
 {
@@ -111,9 +120,9 @@ static void print_slo(FILE *f, const struct llmsim_summary *s)
     if (n_failed > 0)
         (void)fprintf(f, "; not counted: %llu failed in the trace", (unsigned long long)n_failed);
     if (s->n_slo_undecided > 0)
-        (void)fprintf(f, "%s %llu cut off before they had missed it",
-                      n_failed > 0 ? "," : "; not counted:",
-                      (unsigned long long)s->n_slo_undecided);
+        (void)fprintf(
+            f, "%s %llu cut off before they had missed it",
+            n_failed > 0 ? "," : "; not counted:", (unsigned long long)s->n_slo_undecided);
     (void)fputc('\n', f);
 }
 
@@ -140,8 +149,10 @@ static void print_summary(FILE *f, const struct llmsim_results *results, struct 
         (void)fprintf(f, "preemptions    %llu\n", (unsigned long long)t->n_preemptions);
     (void)fprintf(f, "makespan       %.3f s, %llu steps\n", llmsim_totals_makespan_s(t),
                   (unsigned long long)t->n_steps);
-    (void)fprintf(f, "throughput     %.3f requests/s, %.1f output tokens/s\n\n",
+    (void)fprintf(f, "throughput     %.3f requests/s, %.1f output tokens/s\n",
                   llmsim_totals_per_s(t, t->n_completed), llmsim_totals_per_s(t, t->output_tokens));
+    print_overload(f, &s->backlog);
+    (void)fputc('\n', f);
     (void)fprintf(f, "%-14s %10s %10s %10s %10s %10s %10s\n", "", "mean", "p50", "p90", "p95",
                   "p99", "max");
     print_row(f, "TTFT (s)", &s->ttft, 1e9);

@@ -93,8 +93,9 @@ static enum llmsim_status set_copies(const struct replay_settings *s,
     return LLMSIM_OK;
 }
 
-/* Where a time of the trace comes to lie at the run's rate, so that a window has the same requests at
- * any. What holds a closed loop's requests back is the server's clock, and so it is for windows. */
+/* Where a time of the trace comes to lie at the run's rate, so that a window has the same requests
+ * at any. What holds a closed loop's requests back is the server's clock, and so it is for windows.
+ */
 static int64_t window_ns(const struct replay_settings *s, double seconds)
 {
     const struct llmsim_ratio own_rate = {1, 1};
@@ -111,7 +112,8 @@ static enum llmsim_status set_window(const struct replay_settings *s,
         return llmsim_fail(err, LLMSIM_USAGE, "--from %g, --until %g: expected at most %.0f s",
                            s->from_s, s->until_s, most_s);
     if (s->until_s > 0 && !(s->from_s < s->until_s))
-        return llmsim_fail(err, LLMSIM_USAGE, "from %.9f s until %.9f s: expected 0 <= from < until", s->from_s,
+        return llmsim_fail(err, LLMSIM_USAGE,
+                           "from %.9f s until %.9f s: expected 0 <= from < until", s->from_s,
                            s->until_s);
     config->from_ns = window_ns(s, s->from_s);
     config->until_ns = window_ns(s, s->until_s);
@@ -391,8 +393,8 @@ const struct cli_option replay_settings_options[] = {
      .offset = offsetof(struct replay_settings, from_s)},
     {.name = "until",
      .argument = "S",
-     .help =
-         "stop at this second of the trace; requests that have not ended are unfinished (0: no end)",
+     .help = "stop at this second of the trace; requests that have not ended are unfinished (0: no "
+             "end)",
      .kind = CLI_DOUBLE,
      .allows_zero = true,
      .initial = "0",

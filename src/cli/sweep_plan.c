@@ -373,10 +373,11 @@ enum llmsim_status sweep_plan_setup(const struct sweep_plan *plan, uint64_t poin
         status = llmsim_replay_check(&setup->config, err);
     if (status == LLMSIM_OK && plan->not_swept != NULL && setup->config.max_concurrency > 0 &&
         (setup->config.from_ns > 0 || setup->config.until_ns > 0))
-        status = llmsim_fail(err, LLMSIM_USAGE,
-                             "%s: --from, --until: in a closed loop they have other requests at "
-                             "each value that is tried; expected none (--limit N takes the first N)",
-                             plan->command);
+        status =
+            llmsim_fail(err, LLMSIM_USAGE,
+                        "%s: --from, --until: in a closed loop they have other requests at "
+                        "each value that is tried; expected none (--limit N takes the first N)",
+                        plan->command);
     if (status == LLMSIM_OK && plan->needs_slo && !llmsim_slo_is_set(&setup->description.slo))
         status =
             llmsim_fail(err, LLMSIM_USAGE, "%s: --slo BOUNDS is missing; see `llmsim %s --help`",

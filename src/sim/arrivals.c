@@ -13,6 +13,8 @@ enum llmsim_status llmsim_arrivals_init(struct arrivals *a, const struct llmsim_
     a->until_ns = until_ns > 0 ? until_ns : INT64_MAX;
     a->n_beyond = 0;
     a->source = source;
+    a->sinks = NULL;
+    a->n_sinks = 0;
     a->err = err;
     a->status = LLMSIM_OK;
     a->next = a->n = 0;
@@ -81,6 +83,15 @@ const struct llmsim_request *llmsim_arrivals_hold_back(struct arrivals *a)
     return NULL;
 }
 
+static void tell_sinks(struct arrivals *a)
+{
+    for (size_t i = 0; i < a->n_sinks && a->status == LLMSIM_OK; i++)
+        if (a->sinks[i].ops->arrive != NULL)
+            a->status = a->sinks[i].ops->arrive(a->sinks[i].self, a->batch, a->n, a->err);
+    if (a->status != LLMSIM_OK)
+        a->n = 0;
+}
+
 const struct llmsim_request *llmsim_arrivals_refill(struct arrivals *a)
 {
     if (a->ended || a->status != LLMSIM_OK)
@@ -93,6 +104,7 @@ const struct llmsim_request *llmsim_arrivals_refill(struct arrivals *a)
             n--;
         cut_from(a, n);
     }
+    tell_sinks(a);
     return a->n > 0 ? &a->batch[0] : NULL;
 }
 

@@ -11,12 +11,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "llmsim/sink.h"
 #include "llmsim/trace.h"
 
 #define ARRIVALS_BATCH 256
 
 struct arrivals {
     const struct llmsim_source *source;
+    const struct llmsim_sink *sinks; /* those that want to see what is read */
+    size_t n_sinks;
     struct llmsim_error *err;
     enum llmsim_status status; /* of the source; once it is not LLMSIM_OK there is no head */
     size_t next, n;

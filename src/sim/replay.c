@@ -514,6 +514,8 @@ enum llmsim_status llmsim_replay(const struct llmsim_replay_config *config,
     if (status == LLMSIM_OK)
         status = llmsim_arrivals_init(&run.arrivals, source, config->until_ns,
                                       config->max_concurrency, err);
+    run.arrivals.sinks = sinks;
+    run.arrivals.n_sinks = n_sinks;
     if (status == LLMSIM_OK)
         status = find_engine(config->engine)->run(&run);
     if (status == LLMSIM_OK)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "backlog.h"
 #include "csv_line.h"
 #include "directory.h"
 #include "file_set.h"
@@ -35,8 +36,9 @@ struct llmsim_results {
     struct steps_sink steps;
     struct trace_events_sink trace_events;
     struct classes_sink classes;
+    struct backlog_sink backlog;
     struct llmsim_summary summary;
-    struct llmsim_sink sinks[6];
+    struct llmsim_sink sinks[7];
     size_t n_sinks;
     const char *paths[N_FILES + 1];
     char kept[LLMSIM_ERROR_FILE_MAX];
@@ -150,6 +152,10 @@ static enum llmsim_status open_sinks(struct llmsim_results *r,
     add_sink(r, &llmsim_summary_sink_ops, &r->summary);
     r->classes.summary = &r->summary;
     add_sink(r, &llmsim_classes_sink_ops, &r->classes);
+    status = llmsim_backlog_init(&r->backlog, r->description.config, &r->summary, err);
+    if (status != LLMSIM_OK)
+        return status;
+    add_sink(r, &llmsim_backlog_sink_ops, &r->backlog);
     if (options->tokens || options->tokens_path != NULL) {
         status = open_file(r, FILE_TOKENS, options->tokens_path, err);
         if (status == LLMSIM_OK)
@@ -345,6 +351,7 @@ void llmsim_results_close(struct llmsim_results *results)
     llmsim_steps_sink_fini(&results->steps);
     llmsim_trace_events_sink_fini(&results->trace_events);
     llmsim_classes_sink_fini(&results->classes);
+    llmsim_backlog_fini(&results->backlog);
     llmsim_summary_fini(&results->summary);
     free(results->dir);
     free(results);

@@ -47,8 +47,8 @@ static enum llmsim_status classes_request(void *self, const struct llmsim_result
     if (c->n_requests++ == 0)
         start_class(sink, class_id, c);
     c->outcomes[r->outcome]++;
-    c->n_slo_undecided += r->outcome == LLMSIM_OUTCOME_UNFINISHED &&
-                          llmsim_slo_is_undecided(&sink->summary->slo, r);
+    c->n_slo_undecided +=
+        r->outcome == LLMSIM_OUTCOME_UNFINISHED && llmsim_slo_is_undecided(&sink->summary->slo, r);
     if (r->outcome != LLMSIM_OUTCOME_COMPLETED)
         return LLMSIM_OK;
     c->n_slo_met += llmsim_slo_is_met(&sink->summary->slo, r);

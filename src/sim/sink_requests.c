@@ -22,10 +22,11 @@ static enum llmsim_status requests_begin(void *self, const struct llmsim_run_vie
     (void)view;
     (void)err;
     sink->origin_ns = LLMSIM_NO_TIME;
-    llmsim_output_text(sink->out, "request_id,arrival_s,prompt_tokens,output_tokens,outcome,queue_s,"
-                             "ttft_s,tpot_s,e2e_s,preemptions,unloaded_e2e_s,slowdown,"
-                             "wait_s,prefill_s,decode_s,interference_s,preempted_s,transfer_s,"
-                             "replica,prefill_replica,cached_tokens");
+    llmsim_output_text(sink->out,
+                       "request_id,arrival_s,prompt_tokens,output_tokens,outcome,queue_s,"
+                       "ttft_s,tpot_s,e2e_s,preemptions,unloaded_e2e_s,slowdown,"
+                       "wait_s,prefill_s,decode_s,interference_s,preempted_s,transfer_s,"
+                       "replica,prefill_replica,cached_tokens");
     llmsim_output_text(sink->out, sink->trace != NULL ? ",trace_time_s\n" : "\n");
     return LLMSIM_OK;
 }

@@ -87,6 +87,21 @@ static void add_slo(struct llmsim_json_document *json, const struct llmsim_summa
     add_met(json, object, &s->totals, s->n_slo_met, llmsim_summary_judged(s));
 }
 
+static void add_backlog(struct llmsim_json_document *json, const struct llmsim_backlog *b)
+{
+    struct cJSON *object = llmsim_json_add_object(json, json->root, "backlog");
+    llmsim_json_add_bool(json, object, "saturated", b->is_saturated);
+    llmsim_json_add_number(json, object, "growth", b->growth);
+    llmsim_json_add_number(json, object, "peak", (double)b->peak);
+    llmsim_json_add_number(json, object, "late_p90_s", b->late_p90_s);
+    llmsim_json_add_number(json, object, "stretch_share", b->stretch_share);
+    llmsim_json_add_number(json, object, "drain_s", b->drain_s);
+    if (!b->is_saturated)
+        return;
+    llmsim_json_add_number(json, object, "arrivals_per_s", b->arrivals_per_s);
+    llmsim_json_add_number(json, object, "served_per_s", b->served_per_s);
+}
+
 static void add_class(struct llmsim_json_document *json, struct cJSON *parent,
                       const struct llmsim_summary *s, struct llmsim_class_summary *c)
 {
@@ -275,6 +290,7 @@ enum llmsim_status llmsim_summary_write(struct llmsim_summary *summary,
     add_settings(&json, description);
     add_window(&json, description->config);
     add_counts(&json, summary);
+    add_backlog(&json, &summary->backlog);
     add_prefix_cache(&json, summary, description);
     add_slo(&json, summary);
     add_stat(&json, json.root, "ttft_s", &summary->ttft, 1e9);

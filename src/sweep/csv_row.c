@@ -201,8 +201,8 @@ void llmsim_point_row(struct llmsim_csv_row *row, struct llmsim_point *point,
     for (size_t i = 0; i < LLMSIM_N_OUTCOMES; i++)
         n_requests += s->outcomes[i];
     llmsim_csv_row_u64(row, point->n_replicas * price->gpus_per_replica);
-    llmsim_csv_row_text(row, point->backlog.is_saturated ? "yes" : "no");
-    llmsim_csv_row_decimal(row, point->backlog.growth);
+    llmsim_csv_row_text(row, s->backlog.is_saturated ? "yes" : "no");
+    llmsim_csv_row_decimal(row, s->backlog.growth);
     llmsim_csv_row_u64(row, n_requests);
     llmsim_csv_row_u64(row, t->n_completed);
     llmsim_csv_row_u64(row, t->prompt_tokens);

@@ -30,6 +30,7 @@ static enum llmsim_status point_init(struct llmsim_point *point,
     point->summary.slo = description->slo;
     if (description->model != NULL)
         point->summary.max_positions = description->model->max_positions;
+    point->summary.profile = description->config->cost.range;
     point->summary.outcomes[LLMSIM_OUTCOME_BAD_ROW] = memory->status.rejected;
     point->classes = calloc(1, sizeof *point->classes);
     if (point->classes == NULL)
@@ -44,9 +45,8 @@ enum llmsim_status llmsim_simulate_point(const struct llmsim_memory_trace *memor
 {
     struct llmsim_memory_cursor cursor = {.memory = memory, .rate_scale = description->rate_scale};
     struct llmsim_source source = llmsim_memory_source(&cursor);
-    struct backlog_sink backlog;
+    struct backlog_sink backlog = {.stride = 1};
     description->trace = memory->trace;
-    llmsim_backlog_init(&backlog, memory, description);
     enum llmsim_status status = point_init(point, memory, description, err);
     const struct llmsim_sink sinks[] = {
         {&llmsim_summary_sink_ops, &point->summary},
@@ -54,14 +54,14 @@ enum llmsim_status llmsim_simulate_point(const struct llmsim_memory_trace *memor
         {&llmsim_backlog_sink_ops, &backlog},
     };
     if (status == LLMSIM_OK)
+        status = llmsim_backlog_init(&backlog, description->config, &point->summary, err);
+    if (status == LLMSIM_OK)
         status =
             llmsim_replay(description->config, &source, sinks, sizeof sinks / sizeof *sinks, err);
-    if (status != LLMSIM_OK) {
+    llmsim_backlog_fini(&backlog);
+    if (status != LLMSIM_OK)
         llmsim_point_fini(point);
-        return status;
-    }
-    point->backlog = llmsim_backlog_result(&backlog);
-    return LLMSIM_OK;
+    return status;
 }
 
 void llmsim_point_fini(struct llmsim_point *point)

@@ -115,7 +115,7 @@ static struct llmsim_backlog run_md1(double load, uint64_t seed, int64_t from_ns
     struct llmsim_point point;
     cr_assert(llmsim_simulate_point(&memory, &description, &point, &err) == LLMSIM_OK, "%s",
               err.message);
-    struct llmsim_backlog backlog = point.backlog;
+    struct llmsim_backlog backlog = point.summary.backlog;
     cr_assert(point.n_replicas == 1);
     llmsim_point_fini(&point);
     free(requests);
@@ -161,9 +161,9 @@ Test(sweep, growth_by_hand)
     struct llmsim_run_description description = {.config = &config};
     struct llmsim_point point;
     cr_assert(llmsim_simulate_point(&memory, &description, &point, NULL) == LLMSIM_OK);
-    cr_assert(point.backlog.n_arrivals == 4);
-    cr_assert_float_eq(point.backlog.growth, 0.3, 1e-12);
-    cr_assert(!point.backlog.is_saturated); /* of four arrivals nothing can be said */
+    cr_assert(point.summary.backlog.n_arrivals == 4);
+    cr_assert_float_eq(point.summary.backlog.growth, 0.3, 1e-12);
+    cr_assert(!point.summary.backlog.is_saturated); /* of four arrivals nothing can be said */
     llmsim_point_fini(&point);
 }
 
