@@ -291,8 +291,18 @@ LLMSIM_MUST_CHECK enum llmsim_status cli_open_cost(const struct cli_catalogue_op
                                                    struct llmsim_model *model,
                                                    struct llmsim_gpu *gpu, struct llmsim_cost *cost,
                                                    struct llmsim_error *err);
-/* Say on stderr that a cost was not measured, but extrapolated, or takes all experts in each step.
- */
+/* Bytes of a line of warning, with its NUL. */
+#define CLI_MAX_WARNING 512
+/* Is there something to say, and what? One line, without its end: that a cost was not measured, but
+ * extrapolated; that it takes all experts in each step; that so many of `n` requests are longer
+ * than a model can be asked for. */
+bool cli_extrapolation_warning(const struct llmsim_cost *cost, const struct llmsim_model *model,
+                               const struct llmsim_gpu *gpu, char *text, size_t capacity);
+bool cli_experts_warning(const struct llmsim_cost *cost, const struct llmsim_model *model,
+                         char *text, size_t capacity);
+bool cli_positions_warning(const struct llmsim_model *model, uint64_t n_over, uint64_t n,
+                           char *text, size_t capacity);
+/* Say the first two on stderr. */
 void cli_warn_cost(const struct llmsim_cost *cost, const struct llmsim_model *model,
                    const struct llmsim_gpu *gpu);
 

@@ -66,8 +66,8 @@ struct capacity_run {
     const struct values *v;
     struct sweep_plan plan;
     size_t n_columns; /* behind `error` */
-    size_t n_before;  /* in front of the value that is found */
-    uint64_t n_none;  /* points without one */
+    const char *header;
+    uint64_t n_none; /* points without one */
     uint64_t n_found;
     uint64_t n_judged; /* of the former, points that had a request to judge */
     double best;       /* the highest attainment of any of them */
@@ -84,17 +84,15 @@ static const char *value_text(const struct values *v, uint64_t value, char text[
 }
 
 static enum llmsim_status simulate(const struct capacity_run *r, uint64_t number, uint64_t value,
-                                   struct llmsim_point *point, struct llmsim_point_price *price,
+                                   struct replay_setup *setup, struct llmsim_point *point,
                                    struct llmsim_error *err)
 {
     char text[32];
-    struct replay_setup setup;
     enum llmsim_status status =
-        sweep_plan_setup(&r->plan, number, value_text(r->v, value, text), &setup, err);
+        sweep_plan_setup(&r->plan, number, value_text(r->v, value, text), setup, err);
     if (status != LLMSIM_OK)
         return status;
-    *price = (struct llmsim_point_price){setup.n_gpus, setup.gpu.usd_per_hour};
-    return llmsim_simulate_point(&r->plan.memory, &setup.description, point, err);
+    return llmsim_simulate_point(&r->plan.memory, &setup->description, point, err);
 }
 
 struct question {
@@ -110,8 +108,8 @@ static enum llmsim_status is_good(void *ctx, uint64_t value, bool *good, struct 
 {
     struct question *q = ctx;
     struct llmsim_point point;
-    struct llmsim_point_price unused;
-    enum llmsim_status status = simulate(q->r, q->number, value, &point, &unused, err);
+    struct replay_setup unused;
+    enum llmsim_status status = simulate(q->r, q->number, value, &unused, &point, err);
     if (status != LLMSIM_OK)
         return status;
     const struct llmsim_summary *s = &point.summary;
@@ -166,6 +164,16 @@ static void put_reason(struct llmsim_csv_row *row, const struct question *q,
     llmsim_csv_row_text(row, text);
 }
 
+/* The numbers of the replay with the value that was found. */
+static void put_found(struct llmsim_csv_row *row, const struct replay_setup *setup,
+                      struct llmsim_point *point)
+{
+    const struct llmsim_point_price price = {setup->n_gpus, setup->gpu.usd_per_hour};
+    llmsim_point_row(row, point, &price);
+    sweep_put_warnings(row, setup, &point->summary);
+    llmsim_point_fini(point);
+}
+
 static enum llmsim_status find(const struct capacity_run *r, uint64_t number,
                                struct llmsim_csv_row *row, struct llmsim_error *err)
 {
@@ -188,11 +196,11 @@ static enum llmsim_status find(const struct capacity_run *r, uint64_t number,
         .larger_is_good = target->larger_is_good,
     };
     struct llmsim_search_result result;
+    struct replay_setup setup;
     struct llmsim_point point;
-    struct llmsim_point_price price;
     enum llmsim_status status = llmsim_search_border(&search, &result, err);
     if (status == LLMSIM_OK && result.good != 0)
-        status = simulate(r, number, result.good, &point, &price, err);
+        status = simulate(r, number, result.good, &setup, &point, err);
     if (status != LLMSIM_OK)
         return status;
     llmsim_csv_row_text(row, result.good != 0 ? "ok" : "no_answer");
@@ -202,15 +210,13 @@ static enum llmsim_status find(const struct capacity_run *r, uint64_t number,
     llmsim_csv_row_u64(row, result.n_probes);
     put_violations(row, r->v, &result);
     if (result.good != 0)
-        llmsim_point_row(row, &point, &price);
+        put_found(row, &setup, &point);
     else
         llmsim_csv_row_empty(row, r->n_columns - 5);
     if (question.has_best)
         llmsim_csv_row_decimal(row, question.best);
     else
         llmsim_csv_row_empty(row, 1);
-    if (result.good != 0)
-        llmsim_point_fini(&point);
     return LLMSIM_OK;
 }
 
@@ -233,41 +239,36 @@ static enum llmsim_status make_header(struct capacity_run *r, struct llmsim_csv_
     sweep_plan_header(&r->plan, header);
     llmsim_csv_row_text(header, "status");
     llmsim_csv_row_text(header, "error");
-    r->n_before = header->n_fields;
     llmsim_csv_row_text(header, target->column);
     llmsim_csv_row_text(header, target->fails_column);
     llmsim_csv_row_text(header, "simulations");
     llmsim_csv_row_text(header, "not_monotonic_at");
-    r->n_columns = 5 + llmsim_point_header(header);
+    r->n_columns = 6 + llmsim_point_header(header);
+    llmsim_csv_row_text(header, "warnings");
     llmsim_csv_row_text(header, "best_attainment");
     return header->failed ? llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory") : LLMSIM_OK;
 }
 
-/* To the comma behind a field, or the end of the row. */
-static const char *skip_field(const char *p)
+static bool is_field(const struct capacity_run *r, const char *row, const char *name,
+                     const char *text)
 {
-    bool is_quoted = false;
-    for (; *p != '\0' && (is_quoted || *p != ','); p++)
-        is_quoted = is_quoted != (*p == '"'); /* a doubled quote ends and begins */
-    return p;
+    size_t length;
+    const char *field = sweep_row_field(r->header, row, name, &length);
+    return length == strlen(text) && memcmp(field, text, length) == 0;
 }
 
 /* Count the points with an answer and without. */
 static void look(void *ctx, const char *row)
 {
     struct capacity_run *r = ctx;
-    const char *p = row;
-    for (size_t i = 0; i + 2 < r->n_before && *p != '\0'; i++) {
-        p = skip_field(p);
-        p += *p == ',';
-    }
-    r->n_found += strncmp(p, "ok,", 3) == 0;
-    if (strncmp(p, "no_answer,", 10) != 0)
+    size_t length;
+    r->n_found += is_field(r, row, "status", "ok");
+    if (!is_field(r, row, "status", "no_answer"))
         return;
+    const char *field = sweep_row_field(r->header, row, "best_attainment", &length);
+    double best = length > 0 ? strtod(field, NULL) : 0;
     r->n_none++;
-    const char *last = strrchr(row, ',') + 1;
-    double best = strtod(last, NULL);
-    r->n_judged += *last != '\0';
+    r->n_judged += length > 0;
     r->best = best > r->best ? best : r->best;
 }
 
@@ -333,7 +334,7 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
         status = llmsim_fail(err, LLMSIM_USAGE, "replay has no option --%s", v->find.name);
     if (status == LLMSIM_OK)
         status = make_header(&r, &header, err);
-    table.header = header.text;
+    table.header = r.header = header.text;
     if (status == LLMSIM_OK)
         status = sweep_plan_run(&r.plan, &table, err);
     print_none(&r);

@@ -168,16 +168,6 @@ static void print_summary(FILE *f, const struct llmsim_results *results, struct 
         (void)fprintf(f, "%s\n", llmsim_results_path(results, i));
 }
 
-static void warn_outside_profile(const struct llmsim_summary *s)
-{
-    if (s->n_steps_outside_profile > 0)
-        (void)fprintf(stderr,
-                      "llmsim: warning: %llu of %llu steps are outside what the profile of the "
-                      "fitted cost measured\n",
-                      (unsigned long long)s->n_steps_outside_profile,
-                      (unsigned long long)s->totals.n_steps);
-}
-
 static void warn_kept(const char *path)
 {
     if (path != NULL)
@@ -216,8 +206,7 @@ static enum llmsim_status run_open(const struct values *v, const struct replay_s
                                                                                       : stdout,
                   results, llmsim_results_summary(results), &trace_status);
     const struct llmsim_summary *summary = llmsim_results_summary(results);
-    warn_outside_profile(summary);
-    cli_warn_positions(&setup->model, summary->n_over_positions, summary->totals.n_requests);
+    replay_end_warn(setup, summary);
     warn_kept(llmsim_results_kept(results));
     return LLMSIM_OK;
 }
@@ -325,11 +314,8 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
         status = open_trace(v, path, &results, &trace, err);
     if (status == LLMSIM_OK)
         status = check_settings(v, trace, err);
-    char warning[512];
-    if (status == LLMSIM_OK && replay_setup_warning(&setup, warning, sizeof warning))
-        (void)fprintf(stderr, "llmsim: warning: %s\n", warning);
     if (status == LLMSIM_OK)
-        cli_warn_cost(&setup.config.cost, &setup.model, &setup.gpu);
+        replay_setup_warn(&setup);
     setup.description.trace = trace;
     /* From before the first temporary file to after the last: a signal that comes when the results
      * get their names comes too late. */

@@ -33,6 +33,7 @@ static enum llmsim_status simulate(const struct sweep_run *r, uint64_t number,
         llmsim_csv_row_empty(row, 1);
         const struct llmsim_point_price price = {setup.n_gpus, setup.gpu.usd_per_hour};
         llmsim_point_row(row, &point, &price);
+        sweep_put_warnings(row, &setup, &point.summary);
     }
     llmsim_point_fini(&point);
     return status;
@@ -64,7 +65,8 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
         sweep_plan_header(&r.plan, &header);
         llmsim_csv_row_text(&header, "status");
         llmsim_csv_row_text(&header, "error");
-        r.n_columns = llmsim_point_header(&header);
+        r.n_columns = llmsim_point_header(&header) + 1;
+        llmsim_csv_row_text(&header, "warnings");
         table.header = header.text;
         if (header.failed)
             status = llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");

@@ -201,11 +201,8 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
         status = replay_setup_init(&setup, &v->settings, operands[0], NULL, err);
     if (status == LLMSIM_OK)
         status = replay_setup_check(&v->settings, &trace, err);
-    char warning[512];
-    if (status == LLMSIM_OK && replay_setup_warning(&setup, warning, sizeof warning))
-        (void)fprintf(stderr, "llmsim: warning: %s\n", warning);
     if (status == LLMSIM_OK)
-        cli_warn_cost(&setup.config.cost, &setup.model, &setup.gpu);
+        replay_setup_warn(&setup);
     if (status == LLMSIM_OK)
         status = open_measured(v, operands[0], &w.run, err);
     if (status == LLMSIM_OK)

@@ -190,7 +190,7 @@ enum llmsim_status replay_setup_init(struct replay_setup *setup, const struct re
     return status;
 }
 
-bool replay_setup_warning(const struct replay_setup *setup, char *text, size_t capacity)
+static bool weights_exceed_memory(const struct replay_setup *setup, char *text, size_t capacity)
 {
     const struct llmsim_model *model = &setup->model;
     const struct llmsim_gpu *gpu = &setup->gpu;
@@ -207,6 +207,83 @@ bool replay_setup_warning(const struct replay_setup *setup, char *text, size_t c
                    model->name, model->model_size_GB, n_gpus * ACTIVATION_GB,
                    n_gpus * gpu->memory_cap_GB, count, gpu->name);
     return true;
+}
+
+static bool is_extrapolated(const struct replay_setup *setup, char *text, size_t capacity)
+{
+    return cli_extrapolation_warning(&setup->config.cost, &setup->model, &setup->gpu, text,
+                                     capacity);
+}
+
+static bool takes_all_experts(const struct replay_setup *setup, char *text, size_t capacity)
+{
+    return cli_experts_warning(&setup->config.cost, &setup->model, text, capacity);
+}
+
+static const struct {
+    const char *name;
+    bool (*is_due)(const struct replay_setup *setup, char *text, size_t capacity);
+} warnings[] = {
+    {"weights_exceed_memory", weights_exceed_memory},
+    {"costs_extrapolated", is_extrapolated},
+    {"steps_take_all_experts", takes_all_experts},
+};
+_Static_assert(sizeof warnings / sizeof *warnings == REPLAY_N_WARNINGS, "the header says so");
+
+const char *replay_setup_warning(const struct replay_setup *setup, size_t i, char *text,
+                                 size_t capacity)
+{
+    return warnings[i].is_due(setup, text, capacity) ? warnings[i].name : NULL;
+}
+
+void replay_setup_warn(const struct replay_setup *setup)
+{
+    char text[CLI_MAX_WARNING];
+    for (size_t i = 0; i < REPLAY_N_WARNINGS; i++)
+        if (replay_setup_warning(setup, i, text, sizeof text) != NULL)
+            (void)fprintf(stderr, "llmsim: warning: %s\n", text);
+}
+
+static bool is_outside_profile(const struct replay_setup *setup, uint64_t n, uint64_t n_all,
+                               char *text, size_t capacity)
+{
+    (void)setup;
+    if (n == 0)
+        return false;
+    (void)snprintf(text, capacity,
+                   "%llu of %llu steps are outside what the profile of the fitted cost measured",
+                   (unsigned long long)n, (unsigned long long)n_all);
+    return true;
+}
+
+static bool is_over_positions(const struct replay_setup *setup, uint64_t n, uint64_t n_all,
+                              char *text, size_t capacity)
+{
+    return cli_positions_warning(&setup->model, n, n_all, text, capacity);
+}
+
+const struct replay_end_warning replay_end_warnings[REPLAY_N_END_WARNINGS] = {
+    {"steps_outside_profile", "steps", is_outside_profile},
+    {"requests_over_max_positions", "requests", is_over_positions},
+};
+
+void replay_count_warnings(const struct llmsim_summary *s, uint64_t n[REPLAY_N_END_WARNINGS],
+                           uint64_t n_all[REPLAY_N_END_WARNINGS])
+{
+    n[0] = s->n_steps_outside_profile;
+    n_all[0] = s->totals.n_steps;
+    n[1] = s->n_over_positions;
+    n_all[1] = s->totals.n_requests;
+}
+
+void replay_end_warn(const struct replay_setup *setup, const struct llmsim_summary *summary)
+{
+    uint64_t n[REPLAY_N_END_WARNINGS], n_all[REPLAY_N_END_WARNINGS];
+    char text[CLI_MAX_WARNING];
+    replay_count_warnings(summary, n, n_all);
+    for (size_t i = 0; i < REPLAY_N_END_WARNINGS; i++)
+        if (replay_end_warnings[i].is_due(setup, n[i], n_all[i], text, sizeof text))
+            (void)fprintf(stderr, "llmsim: warning: %s\n", text);
 }
 
 const struct cli_option replay_server_options[] = {

@@ -62,7 +62,23 @@ LLMSIM_MUST_CHECK enum llmsim_status replay_setup_init(struct replay_setup *setu
 LLMSIM_MUST_CHECK enum llmsim_status replay_setup_check(const struct replay_settings *settings,
                                                         const struct llmsim_trace_status *trace,
                                                         struct llmsim_error *err);
-/* Is there something about the run that its user would not expect? One line, without its end. */
-bool replay_setup_warning(const struct replay_setup *setup, char *text, size_t capacity);
+/* Is there something about the run that its user would not expect? Of the i-th kind: its name in a
+ * table, and one line without its end; NULL: no. */
+#define REPLAY_N_WARNINGS 3
+const char *replay_setup_warning(const struct replay_setup *setup, size_t i, char *text,
+                                 size_t capacity);
+/* Say all of it on stderr. */
+void replay_setup_warn(const struct replay_setup *setup);
+/* And what a run shows: `n` of all `n_all` steps or requests. Both are columns of a table. */
+#define REPLAY_N_END_WARNINGS 2
+struct replay_end_warning {
+    const char *column, *column_of_all;
+    bool (*is_due)(const struct replay_setup *setup, uint64_t n, uint64_t n_all, char *text,
+                   size_t capacity);
+};
+extern const struct replay_end_warning replay_end_warnings[REPLAY_N_END_WARNINGS];
+void replay_count_warnings(const struct llmsim_summary *summary, uint64_t *n, uint64_t *n_all);
+/* Say it on stderr. */
+void replay_end_warn(const struct replay_setup *setup, const struct llmsim_summary *summary);
 
 #endif

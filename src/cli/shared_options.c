@@ -47,11 +47,12 @@ struct llmsim_trace_options cli_reader_options(const struct cli_trace_options *o
 void cli_note_origin(const struct llmsim_trace_status *trace)
 {
     if (trace->origin_ns != 0 && !trace->has_dates)
-        (void)fprintf(stderr,
-                      "llmsim: times count from the first arrival, which is at %lld.%09lld s in the "
-                      "trace\n",
-                      (long long)(trace->origin_ns / LLMSIM_NS_PER_S),
-                      (long long)(trace->origin_ns % LLMSIM_NS_PER_S));
+        (void)fprintf(
+            stderr,
+            "llmsim: times count from the first arrival, which is at %lld.%09lld s in the "
+            "trace\n",
+            (long long)(trace->origin_ns / LLMSIM_NS_PER_S),
+            (long long)(trace->origin_ns % LLMSIM_NS_PER_S));
 }
 
 enum llmsim_status cli_check_hash_ids(const struct cli_trace_options *options,
@@ -147,36 +148,59 @@ static enum llmsim_status init_cost(const struct cli_catalogue_options *options,
     return init_ptps(options->ptps, n_gpus, catalogue, model, gpu, cost, err);
 }
 
-/* What was measured of a mixture of experts has it right; two numbers, made of the bytes of all
- * weights, have not. */
-static bool takes_all_experts(const struct llmsim_cost *cost, const struct llmsim_model *model)
+bool cli_extrapolation_warning(const struct llmsim_cost *cost, const struct llmsim_model *model,
+                               const struct llmsim_gpu *gpu, char *text, size_t capacity)
 {
-    return model->num_experts > 0 && cost->model == &llmsim_cost_models[LLMSIM_COST_PTPS];
+    if (cost->extrapolated_gpus == 0)
+        return false;
+    (void)snprintf(text, capacity,
+                   "nothing was measured of %s on %u x %s: costs are extrapolated from one GPU",
+                   model->name, cost->extrapolated_gpus, gpu->name);
+    return true;
 }
 
-void cli_warn_positions(const struct llmsim_model *model, uint64_t n_over, uint64_t n)
+/* What was measured of a mixture of experts has it right; two numbers, made of the bytes of all
+ * weights, have not. */
+bool cli_experts_warning(const struct llmsim_cost *cost, const struct llmsim_model *model,
+                         char *text, size_t capacity)
 {
-    if (n_over > 0)
-        (void)fprintf(stderr,
-                      "llmsim: warning: %llu of %llu requests have more prompt and output tokens "
-                      "than the %u positions of %s: a server would refuse them\n",
-                      (unsigned long long)n_over, (unsigned long long)n, model->max_positions,
-                      model->name);
+    if (model->num_experts == 0 || cost->model != &llmsim_cost_models[LLMSIM_COST_PTPS])
+        return false;
+    (void)snprintf(text, capacity,
+                   "every decode step reads all %u experts of each layer of %s: those of small "
+                   "batches come out too slow",
+                   model->num_experts, model->name);
+    return true;
+}
+
+bool cli_positions_warning(const struct llmsim_model *model, uint64_t n_over, uint64_t n,
+                           char *text, size_t capacity)
+{
+    if (n_over == 0)
+        return false;
+    (void)snprintf(text, capacity,
+                   "%llu of %llu requests have more prompt and output tokens than the %u positions "
+                   "of %s: a server would refuse them",
+                   (unsigned long long)n_over, (unsigned long long)n, model->max_positions,
+                   model->name);
+    return true;
 }
 
 void cli_warn_cost(const struct llmsim_cost *cost, const struct llmsim_model *model,
                    const struct llmsim_gpu *gpu)
 {
-    if (cost->extrapolated_gpus > 0)
-        (void)fprintf(stderr,
-                      "llmsim: warning: nothing was measured of %s on %u x %s: costs are "
-                      "extrapolated from one GPU\n",
-                      model->name, cost->extrapolated_gpus, gpu->name);
-    if (takes_all_experts(cost, model))
-        (void)fprintf(stderr,
-                      "llmsim: warning: every decode step reads all %u experts of each layer of "
-                      "%s: those of small batches come out too slow\n",
-                      model->num_experts, model->name);
+    char text[CLI_MAX_WARNING];
+    if (cli_extrapolation_warning(cost, model, gpu, text, sizeof text))
+        (void)fprintf(stderr, "llmsim: warning: %s\n", text);
+    if (cli_experts_warning(cost, model, text, sizeof text))
+        (void)fprintf(stderr, "llmsim: warning: %s\n", text);
+}
+
+void cli_warn_positions(const struct llmsim_model *model, uint64_t n_over, uint64_t n)
+{
+    char text[CLI_MAX_WARNING];
+    if (cli_positions_warning(model, n_over, n, text, sizeof text))
+        (void)fprintf(stderr, "llmsim: warning: %s\n", text);
 }
 
 enum llmsim_status cli_open_cost(const struct cli_catalogue_options *options,

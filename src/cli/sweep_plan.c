@@ -402,26 +402,34 @@ static enum llmsim_status check_points(const struct sweep_plan *plan, struct llm
 /* Points by what replay_setup_warning looks at, as a setup takes too long to make one of each of a
  * million points. */
 #define MAX_KINDS 64
+static const char *const settings_that_matter[] = {
+    "model", "gpu", "tensor-parallel-size", "kv-cache", "num-gpu-blocks", "cost", "ptps"};
+#define N_THAT_MATTER (sizeof settings_that_matter / sizeof *settings_that_matter)
+
+/* Of how many points a warning is due, and the first of them. */
+struct warned {
+    uint64_t n, first;
+    char text[CLI_MAX_WARNING]; /* of that */
+};
+
 struct warnings {
-    size_t settings[5]; /* of the grid, those that matter */
+    size_t settings[N_THAT_MATTER]; /* of the grid */
     size_t n_settings;
     struct {
         uint64_t point; /* the first of the kind */
-        bool is_warned;
+        bool is_due[REPLAY_N_WARNINGS];
     } kinds[MAX_KINDS];
     size_t n_kinds;
-    char text[512]; /* of the last that was looked at */
+    struct warned due[REPLAY_N_WARNINGS];
 };
 
 static void list_settings_that_matter(const struct sweep_plan *plan, struct warnings *w)
 {
-    static const char *const names[] = {"model", "gpu", "tensor-parallel-size", "kv-cache",
-                                        "num-gpu-blocks"};
     w->n_settings = 0;
     for (size_t i = 0; i < llmsim_grid_n_settings(plan->grid); i++)
-        for (size_t j = 0; j < sizeof names / sizeof *names; j++)
+        for (size_t j = 0; j < N_THAT_MATTER; j++)
             if (!llmsim_grid_is_fixed(plan->grid, i) &&
-                strcmp(llmsim_grid_name(plan->grid, i), names[j]) == 0)
+                strcmp(llmsim_grid_name(plan->grid, i), settings_that_matter[j]) == 0)
                 w->settings[w->n_settings++] = i;
 }
 
@@ -437,22 +445,48 @@ static bool is_alike(const struct sweep_plan *plan, const struct warnings *w, ui
     return true;
 }
 
-static bool is_warned(const struct sweep_plan *plan, struct warnings *w, uint64_t point)
+static void count_warned(struct warned *w, uint64_t point, const char *text)
+{
+    if (w->n++ > 0)
+        return;
+    w->first = point;
+    (void)snprintf(w->text, sizeof w->text, "%s", text);
+}
+
+static void print_warned(const struct sweep_plan *plan, const struct warned *w)
+{
+    if (w->n > 0)
+        (void)fprintf(stderr, "llmsim: warning: %llu of %llu points, the first of them %llu: %s\n",
+                      (unsigned long long)w->n,
+                      (unsigned long long)llmsim_grid_n_points(plan->grid),
+                      (unsigned long long)w->first, w->text);
+}
+
+static void look_at_point(const struct sweep_plan *plan, struct warnings *w, uint64_t point)
 {
     struct replay_setup setup;
     struct llmsim_error why;
-    for (size_t i = 0; i < w->n_kinds; i++)
-        if (is_alike(plan, w, w->kinds[i].point, point))
-            return w->kinds[i].is_warned;
+    char text[CLI_MAX_WARNING];
+    bool is_due[REPLAY_N_WARNINGS];
+    for (size_t k = 0; k < w->n_kinds; k++) {
+        if (!is_alike(plan, w, w->kinds[k].point, point))
+            continue;
+        for (size_t i = 0; i < REPLAY_N_WARNINGS; i++)
+            w->due[i].n += w->kinds[k].is_due[i]; /* its first point has been counted */
+        return;
+    }
     /* Where this point is not sound, another of its kind may be. */
     if (sweep_plan_setup(plan, point, plan->probe, &setup, &why) != LLMSIM_OK)
-        return false;
-    bool warned = replay_setup_warning(&setup, w->text, sizeof w->text);
+        return;
+    for (size_t i = 0; i < REPLAY_N_WARNINGS; i++) {
+        is_due[i] = replay_setup_warning(&setup, i, text, sizeof text) != NULL;
+        if (is_due[i])
+            count_warned(&w->due[i], point, text);
+    }
     if (w->n_kinds < MAX_KINDS) {
         w->kinds[w->n_kinds].point = point;
-        w->kinds[w->n_kinds++].is_warned = warned;
+        memcpy(w->kinds[w->n_kinds++].is_due, is_due, sizeof is_due);
     }
-    return warned;
 }
 
 /* What replay would say of each point is said once, of the first, with how many there are. A point
@@ -460,18 +494,85 @@ static bool is_warned(const struct sweep_plan *plan, struct warnings *w, uint64_
 static void warn(const struct sweep_plan *plan)
 {
     struct warnings w = {.n_kinds = 0};
-    char first[sizeof w.text];
-    uint64_t n_points = llmsim_grid_n_points(plan->grid), n_warned = 0, first_point = 0;
+    uint64_t n_points = llmsim_grid_n_points(plan->grid);
     list_settings_that_matter(plan, &w);
     for (uint64_t p = 0; p < n_points; p++)
-        if (is_warned(plan, &w, p) && n_warned++ == 0) {
-            first_point = p;
-            memcpy(first, w.text, sizeof first);
+        look_at_point(plan, &w, p);
+    for (size_t i = 0; i < REPLAY_N_WARNINGS; i++)
+        print_warned(plan, &w.due[i]);
+}
+
+/* ---- columns of the table ---- */
+
+void sweep_put_warnings(struct llmsim_csv_row *row, const struct replay_setup *setup,
+                        const struct llmsim_summary *summary)
+{
+    char names[CLI_MAX_WARNING] = "", text[CLI_MAX_WARNING];
+    uint64_t n[REPLAY_N_END_WARNINGS], n_all[REPLAY_N_END_WARNINGS];
+    const char *due[REPLAY_N_WARNINGS + REPLAY_N_END_WARNINGS];
+    for (size_t i = 0; i < REPLAY_N_WARNINGS; i++)
+        due[i] = replay_setup_warning(setup, i, text, sizeof text);
+    replay_count_warnings(summary, n, n_all);
+    for (size_t i = 0; i < REPLAY_N_END_WARNINGS; i++)
+        due[REPLAY_N_WARNINGS + i] = n[i] > 0 ? replay_end_warnings[i].column : NULL;
+    for (size_t i = 0; i < sizeof due / sizeof *due; i++) {
+        size_t used = strlen(names);
+        if (due[i] != NULL)
+            (void)snprintf(names + used, sizeof names - used, "%s%s", used > 0 ? " " : "", due[i]);
+    }
+    llmsim_csv_row_text(row, names);
+}
+
+/* To the comma behind a field, or the end of the row. */
+static const char *skip_field(const char *p)
+{
+    bool is_quoted = false;
+    for (; *p != '\0' && (is_quoted || *p != ','); p++)
+        is_quoted = is_quoted != (*p == '"'); /* a doubled quote ends and begins */
+    return p;
+}
+
+const char *sweep_row_field(const char *header, const char *row, const char *name, size_t *length)
+{
+    size_t n_name = strlen(name);
+    for (;;) {
+        const char *header_end = skip_field(header), *row_end = skip_field(row);
+        if ((size_t)(header_end - header) == n_name && memcmp(header, name, n_name) == 0) {
+            *length = (size_t)(row_end - row);
+            return row;
         }
-    if (n_warned > 0)
-        (void)fprintf(stderr, "llmsim: warning: %llu of %llu points, the first of them %llu: %s\n",
-                      (unsigned long long)n_warned, (unsigned long long)n_points,
-                      (unsigned long long)first_point, first);
+        if (*header_end == '\0' || *row_end == '\0')
+            break;
+        header = header_end + 1;
+        row = row_end + 1;
+    }
+    *length = 0;
+    return "";
+}
+
+static uint64_t number_in(const char *header, const char *row, const char *name)
+{
+    size_t length;
+    return strtoull(sweep_row_field(header, row, name, &length), NULL, 10);
+}
+
+/* What a replay says when it is over. The setup is made anew, for the first of the points. */
+static void look_at_end(const struct sweep_plan *plan, const char *header, const char *row,
+                        uint64_t point, struct warned due[static REPLAY_N_END_WARNINGS])
+{
+    struct replay_setup setup;
+    char text[CLI_MAX_WARNING] = "";
+    for (size_t i = 0; i < REPLAY_N_END_WARNINGS; i++) {
+        const struct replay_end_warning *w = &replay_end_warnings[i];
+        uint64_t n = number_in(header, row, w->column);
+        if (n == 0)
+            continue;
+        if (due[i].n == 0 &&
+            (sweep_plan_setup(plan, point, plan->probe, &setup, NULL) != LLMSIM_OK ||
+             !w->is_due(&setup, n, number_in(header, row, w->column_of_all), text, sizeof text)))
+            continue;
+        count_warned(&due[i], point, text);
+    }
 }
 
 bool sweep_plan_has_option(const struct sweep_plan *plan, const char *name)
@@ -711,16 +812,22 @@ static enum llmsim_status look_at_rows(const struct sweep_plan *plan,
 {
     char *row = NULL;
     size_t capacity = 0;
+    struct warned due[REPLAY_N_END_WARNINGS] = {{.n = 0}};
     enum llmsim_status status = LLMSIM_OK;
-    uint64_t n_points = table->look != NULL ? llmsim_grid_n_points(plan->grid) : 0;
+    uint64_t n_points = llmsim_grid_n_points(plan->grid);
     for (uint64_t p = 0; p < n_points && status == LLMSIM_OK; p++) {
         if (!llmsim_sweep_is_in_shard(p, plan->shard, plan->n_shards))
             continue;
         status = llmsim_sweep_row(sweep, p, &row, &capacity, err);
-        if (status == LLMSIM_OK)
+        if (status != LLMSIM_OK)
+            break;
+        look_at_end(plan, table->header, row, p, due);
+        if (table->look != NULL)
             table->look(table->look_ctx, row);
     }
     free(row);
+    for (size_t i = 0; i < REPLAY_N_END_WARNINGS && status == LLMSIM_OK; i++)
+        print_warned(plan, &due[i]);
     return status;
 }
 

@@ -75,6 +75,13 @@ LLMSIM_MUST_CHECK enum llmsim_status sweep_fail_point(enum llmsim_status outcome
 void sweep_plan_header(const struct sweep_plan *plan, struct llmsim_csv_row *row);
 void sweep_plan_row(const struct sweep_plan *plan, uint64_t point, struct llmsim_csv_row *row);
 
+/* The column `warnings`: the names of those that are due, with blanks between. */
+void sweep_put_warnings(struct llmsim_csv_row *row, const struct replay_setup *setup,
+                        const struct llmsim_summary *summary);
+/* A field of a row by its column's name, quotes included, not NUL-terminated; empty if there is
+ * none. */
+const char *sweep_row_field(const char *header, const char *row, const char *name, size_t *length);
+
 /* Everything after sweep_plan_init. Print the points (--dry-run), or load the plan, open its
  * directory, compute what is not finished, and write the table `file_name`. LLMSIM_RUN_FAILED if
  * points failed. */

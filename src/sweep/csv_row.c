@@ -129,6 +129,18 @@ static const char *const count_columns[] = {
 };
 #define N_COUNT_COLUMNS (sizeof count_columns / sizeof *count_columns)
 
+/* Those that came later: columns are added at the end. */
+static const char *const later_columns[] = {"slo_judged",
+                                            "backlog_peak",
+                                            "late_p90_s",
+                                            "stretch_share",
+                                            "drain_s",
+                                            "arrivals_per_s",
+                                            "served_per_s",
+                                            "steps_outside_profile",
+                                            "requests_over_max_positions"};
+#define N_LATER_COLUMNS (sizeof later_columns / sizeof *later_columns)
+
 size_t llmsim_point_header(struct llmsim_csv_row *row)
 {
     char name[64];
@@ -148,6 +160,8 @@ size_t llmsim_point_header(struct llmsim_csv_row *row)
         (void)snprintf(name, sizeof name, "n_%s", llmsim_outcome_name((enum llmsim_outcome)i));
         llmsim_csv_row_text(row, name);
     }
+    for (size_t i = 0; i < N_LATER_COLUMNS; i++)
+        llmsim_csv_row_text(row, later_columns[i]);
     return row->n_fields - before;
 }
 
@@ -192,6 +206,33 @@ static void put_cost(struct llmsim_csv_row *row, const struct llmsim_point *poin
         llmsim_csv_row_empty(row, 1);
 }
 
+static void put_later_columns(struct llmsim_csv_row *row, const struct llmsim_summary *s)
+{
+    const struct llmsim_backlog *b = &s->backlog;
+    if (llmsim_slo_is_set(&s->slo))
+        llmsim_csv_row_u64(row, llmsim_summary_judged(s));
+    else
+        llmsim_csv_row_empty(row, 1);
+    llmsim_csv_row_u64(row, b->peak);
+    llmsim_csv_row_ns(row, (int64_t)(b->late_p90_s * 1e9 + 0.5));
+    llmsim_csv_row_decimal(row, b->stretch_share);
+    llmsim_csv_row_ns(row, (int64_t)(b->drain_s * 1e9 + 0.5));
+    if (b->arrivals_per_s > 0) {
+        llmsim_csv_row_decimal(row, b->arrivals_per_s);
+        llmsim_csv_row_decimal(row, b->served_per_s);
+    } else {
+        llmsim_csv_row_empty(row, 2);
+    }
+    if (llmsim_profile_is_known(&s->profile))
+        llmsim_csv_row_u64(row, s->n_steps_outside_profile);
+    else
+        llmsim_csv_row_empty(row, 1);
+    if (s->max_positions > 0)
+        llmsim_csv_row_u64(row, s->n_over_positions);
+    else
+        llmsim_csv_row_empty(row, 1);
+}
+
 void llmsim_point_row(struct llmsim_csv_row *row, struct llmsim_point *point,
                       const struct llmsim_point_price *price)
 {
@@ -216,8 +257,7 @@ void llmsim_point_row(struct llmsim_csv_row *row, struct llmsim_point *point,
     if (llmsim_slo_is_set(&s->slo)) {
         llmsim_csv_row_decimal(row, llmsim_totals_per_s(t, s->n_slo_met));
         if (llmsim_summary_judged(s) > 0)
-            llmsim_csv_row_decimal(row,
-                                   llmsim_attainment(s->n_slo_met, llmsim_summary_judged(s)));
+            llmsim_csv_row_decimal(row, llmsim_attainment(s->n_slo_met, llmsim_summary_judged(s)));
         else
             llmsim_csv_row_empty(row, 1);
     } else {
@@ -230,4 +270,5 @@ void llmsim_point_row(struct llmsim_csv_row *row, struct llmsim_point *point,
     for (int i = 0; i < LLMSIM_N_OUTCOMES; i++)
         if (i != LLMSIM_OUTCOME_COMPLETED)
             llmsim_csv_row_u64(row, s->outcomes[i]);
+    put_later_columns(row, s);
 }
