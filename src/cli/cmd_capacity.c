@@ -288,7 +288,8 @@ static enum llmsim_status check_answers(const struct capacity_run *r, struct llm
         return LLMSIM_OK;
     if (r->n_judged == 0)
         return llmsim_fail(err, LLMSIM_RUN_FAILED,
-                           "no answer: no request to judge; the window has none that is served");
+                           "no answer: no request to judge: they are outside the window, or failed in "
+                           "the trace");
     return llmsim_fail(err, LLMSIM_RUN_FAILED,
                        "no answer: %.4f %% of the requests within the SLO is the most that any %s "
                        "reaches, and --attainment wants %g %%; the column error says more",

@@ -239,6 +239,48 @@ Test(trace, rate_scale_rounds_to_the_nearest_ns)
     expect_request(&r, 1, 400000000000, 1, 1);
 }
 
+/* Unix time: everything is measured from the first arrival, so the rate scales the gaps alone. */
+Test(trace, times_of_a_calendar_count_from_the_first_arrival)
+{
+    static const char text[] = "arrival_s,prompt_tokens,output_tokens,deadline_s\n"
+                               "1700000000.25,1,1,1700000001.25\n1700000001,2,1,\n"
+                               "1700000010.25,3,1,1700000010.25\n";
+    struct reading r;
+    for (int only_libcsv = 0; only_libcsv <= 1; only_libcsv++) {
+        struct llmsim_trace_options options = {.rate_scale = {1, 4}, .only_libcsv = only_libcsv};
+        read_options(text, &options, &r);
+        cr_assert(r.n == 3, "%s", r.err.message);
+        expect_request(&r, 0, 0, 1, 1);
+        expect_request(&r, 1, 3000000000, 2, 1);
+        expect_request(&r, 2, 40000000000, 3, 1);
+        cr_expect(r.requests[0].deadline_ns == 1000000000);
+        cr_expect(r.requests[2].deadline_ns == 40000000000);
+        cr_expect(r.trace.origin_ns == INT64_C(1700000000250000000));
+    }
+    struct llmsim_trace_options options = {.rate_scale = {1, 1}};
+    read_options("{\"timestamp\": 1700000000250, \"input_length\": 1, \"output_length\": 1}\n"
+                 "{\"timestamp\": 1700000001250, \"input_length\": 1, \"output_length\": 1}\n",
+                 &options, &r);
+    cr_assert(r.n == 2, "%s", r.err.message);
+    expect_request(&r, 0, 0, 1, 1);
+    expect_request(&r, 1, 1000000000, 1, 1);
+    cr_expect(r.trace.origin_ns == INT64_C(1700000000250000000));
+}
+
+Test(trace, a_trace_that_begins_within_a_year_keeps_its_times)
+{
+    struct reading r;
+    struct llmsim_trace_options options = {.rate_scale = {2, 1}};
+    read_options(NATIVE "31536000,1,1\n40000000,1,1\n", &options, &r);
+    cr_assert(r.n == 2 && r.trace.origin_ns == 0);
+    expect_request(&r, 0, INT64_C(15768000000000000), 1, 1);
+    expect_request(&r, 1, INT64_C(20000000000000000), 1, 1);
+    read_options(NATIVE "31536000.000000001,1,1\n31536001,1,1\n", &options, &r);
+    cr_assert(r.n == 2 && r.trace.origin_ns == LLMSIM_MAX_START_NS + 1);
+    expect_request(&r, 0, 0, 1, 1);
+    expect_request(&r, 1, 500000000, 1, 1); /* 0.999999999 / 2, halves up */
+}
+
 Test(trace, scaled_arrivals_have_a_limit)
 {
     struct reading r;
