@@ -61,6 +61,12 @@ void llmsim_backlog_fini(struct backlog_sink *sink)
 
 /* ---- while the run goes on ---- */
 
+/* Requests that end as they arrive are not there for those of the same time ahead of them. */
+static int64_t in_system(uint64_t n_arrived, uint64_t n_ended)
+{
+    return n_arrived > n_ended ? (int64_t)(n_arrived - n_ended) : 0;
+}
+
 static void drop_every_second(struct backlog_sink *s)
 {
     for (size_t i = 0; i < s->n_samples; i += 2)
@@ -80,8 +86,8 @@ static void add_sample(struct backlog_sink *s, int64_t arrival_ns)
             return;
     }
     size_t n_behind = s->n_ends - s->first_end;
-    s->samples[s->n_samples] = (struct backlog_sample){
-        arrival_ns, (int64_t)s->n_arrived - (int64_t)(s->n_ended - n_behind)};
+    s->samples[s->n_samples] =
+        (struct backlog_sample){arrival_ns, in_system(s->n_arrived, s->n_ended - n_behind)};
     s->n_known += n_behind > 0;
     s->n_samples++;
 }
@@ -102,7 +108,7 @@ static enum llmsim_status backlog_arrive(void *self, const struct llmsim_request
     s->has_all = n == 0;
     for (size_t i = 0; i < n && !is_closed(s); i++) {
         int64_t arrival_ns = requests[i].arrival_ns;
-        if (arrival_ns < s->from_ns)
+        if (arrival_ns < s->from_ns || requests[i].is_failed)
             continue;
         while (s->first_end < s->n_ends && s->ends_ns[s->first_end] <= arrival_ns)
             s->first_end++;
@@ -137,14 +143,14 @@ static enum llmsim_status keep_end(struct backlog_sink *s, int64_t end_ns, struc
 static void know_samples(struct backlog_sink *s, int64_t before_ns)
 {
     for (; s->n_known < s->n_samples && s->samples[s->n_known].arrival_ns < before_ns; s->n_known++)
-        s->samples[s->n_known].in_system = (int64_t)(s->n_known * s->stride) - (int64_t)s->n_ended;
+        s->samples[s->n_known].in_system = in_system(s->n_known * s->stride, s->n_ended);
 }
 
 static enum llmsim_status backlog_request(void *self, const struct llmsim_result *r,
                                           struct llmsim_error *err)
 {
     struct backlog_sink *s = self;
-    if (is_closed(s))
+    if (is_closed(s) || r->outcome == LLMSIM_OUTCOME_FAILED_IN_TRACE)
         return LLMSIM_OK;
     bool is_served = r->outcome == LLMSIM_OUTCOME_COMPLETED;
     if (is_served || r->outcome == LLMSIM_OUTCOME_UNFINISHED) {
