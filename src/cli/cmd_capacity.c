@@ -287,9 +287,10 @@ static enum llmsim_status check_answers(const struct capacity_run *r, struct llm
     if (r->n_none == 0 || r->n_found > 0)
         return LLMSIM_OK;
     if (r->n_judged == 0)
-        return llmsim_fail(err, LLMSIM_RUN_FAILED,
-                           "no answer: no request to judge: they are outside the window, or failed in "
-                           "the trace");
+        return llmsim_fail(
+            err, LLMSIM_RUN_FAILED,
+            "no answer: no request to judge: they are outside the window, or failed in "
+            "the trace");
     return llmsim_fail(err, LLMSIM_RUN_FAILED,
                        "no answer: %.4f %% of the requests within the SLO is the most that any %s "
                        "reaches, and --attainment wants %g %%; the column error says more",

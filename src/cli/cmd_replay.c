@@ -208,6 +208,8 @@ static enum llmsim_status run_open(const struct values *v, const struct replay_s
     const struct llmsim_summary *summary = llmsim_results_summary(results);
     replay_end_warn(setup, summary);
     warn_kept(llmsim_results_kept(results));
+    if (summary->totals.n_requests == 0 && trace_status.rows > 0)
+        (void)fprintf(stderr, "llmsim: warning: no request arrives in the window\n");
     return LLMSIM_OK;
 }
 
