@@ -135,6 +135,7 @@ for ((trace = 1; trace <= n_traces; trace++)); do
     pick 0.5 1 3 && rate=$drawn
     common=(--model m --gpu easy --data data --slo "ttft=$ttft,tpot=$tpot" --max-num-seqs 16
         --from "$from" --until "$until")
+    [ "$format" != mooncake ] || common+=(--time-unit ms)
     random 2 && [ "$drawn" = 0 ] || common+=(--kv-cache paged --num-gpu-blocks 200 --block-size 16)
     # A file, or standard input.
     input=/dev/null trace_operand=("$file") trace_option=$file
