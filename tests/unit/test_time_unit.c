@@ -28,6 +28,7 @@ static enum llmsim_status read_last(const char *text, const char *format, const 
                 *last_ns = requests[n - 1].arrival_ns;
         } while (status == LLMSIM_OK && n > 0);
         llmsim_trace_get_status(trace, &status_now);
+        *last_ns += status_now.origin_ns; /* on the trace's own clock */
         *found = status_now.time_unit;
         llmsim_trace_close(trace);
     }
