@@ -77,7 +77,8 @@ struct replay_end_warning {
                    size_t capacity);
 };
 extern const struct replay_end_warning replay_end_warnings[REPLAY_N_END_WARNINGS];
-void replay_count_warnings(const struct llmsim_summary *summary, uint64_t *n, uint64_t *n_all);
+void replay_count_warnings(const struct llmsim_summary *summary, uint64_t n[REPLAY_N_END_WARNINGS],
+                           uint64_t n_all[REPLAY_N_END_WARNINGS]);
 /* Say it on stderr. */
 void replay_end_warn(const struct replay_setup *setup, const struct llmsim_summary *summary);
 
