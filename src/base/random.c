@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "detmath.h"
+#include "gsl_errors.h"
 
 /* Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014: the finaliser. */
 static uint64_t mix(uint64_t z)
@@ -16,6 +17,7 @@ static uint64_t mix(uint64_t z)
 
 bool llmsim_random_init(struct llmsim_random *random, uint64_t seed, uint64_t stream)
 {
+    llmsim_gsl_return_errors();
     *random = (struct llmsim_random){.rng = gsl_rng_alloc(gsl_rng_mt19937)};
     if (random->rng == NULL)
         return false;

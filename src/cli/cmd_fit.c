@@ -252,7 +252,8 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
     if (status != LLMSIM_OK)
         return status;
     /* Without --data the catalogue only adds the model's sizes, if it is there. */
-    if (llmsim_catalogue_open(v->data_dir, &catalogue, err) != LLMSIM_OK && v->data_dir != NULL)
+    if (llmsim_catalogue_open(v->data_dir, &catalogue, err) != LLMSIM_OK &&
+        (v->data_dir != NULL || err->status == LLMSIM_RUN_FAILED))
         status = err->status;
     jobs = calloc(profile.n_groups, sizeof *jobs);
     if (status == LLMSIM_OK && jobs == NULL)

@@ -9,6 +9,8 @@
 /* Our buffer's first size. */
 #define USUAL_BYTES 4000
 
+const char llmsim_csv_out_of_memory[] = "out of memory";
+
 /* CSV_STRICT: a quote may not stand in the middle of a field; CSV_STRICT_FINI: a quoted field has
  * to end. */
 static bool start_parser(struct csv_parser *parser)
@@ -90,7 +92,7 @@ const char *llmsim_csv_line_parse(struct llmsim_csv_line *line, const char *byte
     if (fault != NULL)
         return fault;
     if (!make_room(line, n))
-        return "out of memory";
+        return llmsim_csv_out_of_memory;
 
     size_t done = csv_parse(&line->parser, bytes, n, add_field, NULL, line);
     bool ended = done == n && csv_fini(&line->parser, add_field, NULL, line) == 0;
@@ -99,7 +101,7 @@ const char *llmsim_csv_line_parse(struct llmsim_csv_line *line, const char *byte
     int error = csv_error(&line->parser);
     csv_free(&line->parser);
     if (!start_parser(&line->parser) || error == CSV_ENOMEM)
-        return "out of memory";
+        return llmsim_csv_out_of_memory;
     if (done == n) {
         *column = llmsim_csv_column(bytes, n, line->n_fields);
         return "quoted field does not end; expected a closing quote on the same line";

@@ -33,8 +33,10 @@ struct llmsim_csv_line {
 bool llmsim_csv_line_init(struct llmsim_csv_line *line);
 void llmsim_csv_line_fini(struct llmsim_csv_line *line);
 
-/* Split n bytes (without the line end) into fields. Returns NULL, or what is wrong
- * with the line, with the byte where it is in *column (from 1). */
+/* Split n bytes (without the line end) into fields. Returns NULL, or what is wrong with the line,
+ * with the byte where it is in *column (from 1); or llmsim_csv_out_of_memory, which is no fault of
+ * the line. */
+extern const char llmsim_csv_out_of_memory[];
 const char *llmsim_csv_line_parse(struct llmsim_csv_line *line, const char *bytes, size_t n,
                                   size_t *column);
 

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "fail_errno.h"
 #include "file_set.h"
 
 #define LOCK_WAIT_MS 60000
@@ -37,8 +38,7 @@ enum llmsim_status llmsim_make_directories(const char *path, struct llmsim_error
     enum llmsim_status status = LLMSIM_OK;
     struct stat info;
     if (failed)
-        status = llmsim_fail_at(err, LLMSIM_IO, path, 0, 0, "cannot make the directory: %s",
-                                strerror(errno));
+        status = llmsim_fail_errno(err, path, "make the directory", errno);
     else if (stat(path, &info) == 0 && !S_ISDIR(info.st_mode))
         status = llmsim_fail_at(err, LLMSIM_IO, path, 0, 0, "is no directory");
     free(copy);
@@ -113,9 +113,7 @@ static enum llmsim_status next_line(FILE *list, const char *path, char **line, s
         (*line)[n - 1] = '\0';
     if (n >= 0 || feof(list) != 0)
         return LLMSIM_OK;
-    return errno == ENOMEM
-               ? llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory")
-               : llmsim_fail_at(err, LLMSIM_IO, path, 0, 0, "cannot read: %s", strerror(errno));
+    return llmsim_fail_errno(err, path, "read", errno);
 }
 
 /* Open the list of a directory and read its title. NULL with LLMSIM_OK: there is none, or, where it
@@ -132,13 +130,12 @@ static enum llmsim_status open_list(const char *path, bool make, FILE **list,
     if (fd < 0 && !make)
         return errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == EACCES
                    ? LLMSIM_OK
-                   : llmsim_fail_at(err, LLMSIM_IO, path, 0, 0, "cannot open: %s", strerror(errno));
+                   : llmsim_fail_errno(err, path, "open", errno);
     if (fd < 0 || fstat(fd, &info) != 0 || (*list = fdopen(fd, make ? "a+" : "r")) == NULL) {
         int error = errno;
         if (fd >= 0)
             (void)close(fd);
-        return llmsim_fail_at(err, LLMSIM_IO, path, 0, 0, "cannot open for writing: %s",
-                              strerror(error));
+        return llmsim_fail_errno(err, path, "open for writing", error);
     }
     if (S_ISREG(info.st_mode) && info.st_size == 0 && make && fputs(LIST_TITLE "\n", *list) >= 0) {
         rewind(*list); /* between writing and reading */
@@ -172,7 +169,7 @@ static enum llmsim_status append_name(FILE *list, const char *path, const char *
         return status;
     (void)fseek(list, 0, SEEK_END); /* between reading and writing */
     if (fprintf(list, "%s\n", name) < 0 || fflush(list) != 0)
-        return llmsim_fail_at(err, LLMSIM_IO, path, 0, 0, "cannot write: %s", strerror(errno));
+        return llmsim_fail_errno(err, path, "write", errno);
     return LLMSIM_OK;
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "directory.h"
+#include "fail_errno.h"
 
 static enum llmsim_status add(struct llmsim_file_set *set, struct llmsim_output *out,
                               const char *path, struct llmsim_error *err)
@@ -58,8 +59,8 @@ static enum llmsim_status set_aside(struct llmsim_file_set *set, struct llmsim_f
         set->kept = e->path;
         return LLMSIM_OK;
     }
-    return llmsim_fail_at(err, LLMSIM_IO, e->path, 0, 0, "cannot %s an earlier result: %s",
-                          e->out != NULL ? "replace" : "remove", strerror(error));
+    const char *what = e->out != NULL ? "replace an earlier result" : "remove an earlier result";
+    return llmsim_fail_errno(err, e->path, what, error);
 }
 
 static enum llmsim_status name(struct llmsim_file_set_entry *e, struct llmsim_error *err)

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fail_errno.h"
 #include "unpacker.h"
 
 struct llmsim_input {
@@ -29,7 +30,7 @@ static bool is_stdin(const struct llmsim_input *in)
 static enum llmsim_status fail_errno(const struct llmsim_input *in, const char *what,
                                      struct llmsim_error *err)
 {
-    return llmsim_fail_at(err, LLMSIM_IO, in->name, 0, 0, "cannot %s: %s", what, strerror(errno));
+    return llmsim_fail_errno(err, in->name, what, errno);
 }
 
 /* One read(2). A signal whose handler returns ends the wait: the caller has a reason to stop. */

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fail_errno.h"
+#include "json_syntax.h"
 #include "llmsim/choice.h"
 #include "llmsim/nearest.h"
 
@@ -145,7 +147,7 @@ static enum llmsim_status read_file(const char *path, char **text, size_t *lengt
     *length = 0;
     FILE *file = fopen(path, "rb");
     if (file == NULL)
-        return llmsim_fail_at(err, LLMSIM_IO, path, 0, 0, "cannot open: %s", strerror(errno));
+        return llmsim_fail_errno(err, path, "open", errno);
     for (;;) {
         char *larger = realloc(bytes, capacity + 1);
         if (larger == NULL) {
@@ -164,7 +166,7 @@ static enum llmsim_status read_file(const char *path, char **text, size_t *lengt
         capacity *= 2;
     }
     if (ferror(file)) {
-        status = llmsim_fail_at(err, LLMSIM_IO, path, 0, 0, "cannot read: %s", strerror(errno));
+        status = llmsim_fail_errno(err, path, "read", errno);
         goto out;
     }
     bytes[*length] = '\0';
@@ -221,25 +223,14 @@ static enum llmsim_status check_repeated_keys_below(const struct llmsim_json *js
     return status;
 }
 
-/* Where a key should begin but something else does, cJSON stops one byte after that. */
-static size_t back_to_key(const char *text, size_t at)
-{
-    size_t before = at > 0 ? at - 1 : 0;
-    if ((unsigned char)text[before] <= ' ' || text[before] == '"')
-        return at;
-    while (before > 0 && (unsigned char)text[before - 1] <= ' ')
-        before--;
-    bool expects_key = before > 0 && strchr("{,", text[before - 1]) != NULL;
-    return expects_key ? at - 1 : at;
-}
-
-static enum llmsim_status fail_syntax(const struct llmsim_json *json, size_t at,
-                                      struct llmsim_error *err)
+static enum llmsim_status fail_syntax(const struct llmsim_json *json, const char *p,
+                                      const char *reason, struct llmsim_error *err)
 {
     uint64_t line, column;
-    at = back_to_key(json->text, at);
-    find_line(json->text, at, &line, &column);
-    const char *p = json->text + at;
+    find_line(json->text, (size_t)(p - json->text), &line, &column);
+    if (reason != NULL)
+        return llmsim_fail_at(err, LLMSIM_CATALOGUE, json->path, line, column,
+                              "JSON syntax error: %s", reason);
     if (*p == '\0')
         return llmsim_fail_at(err, LLMSIM_CATALOGUE, json->path, line, column,
                               "JSON syntax error: the file ends too early");
@@ -267,19 +258,30 @@ static enum llmsim_status fail_zero_byte(const struct llmsim_json *json, const c
                           "a zero byte, where %s was expected", instead);
 }
 
-/* Parse json->text; `readable` is the same, with what cJSON cannot read replaced byte by byte. */
+/* Is it JSON, and nothing that cJSON takes for white space or cannot hold? `readable` is
+ * json->text, byte for byte, but for what JSON does not have. */
+static enum llmsim_status check_text(const struct llmsim_json *json, const char *readable,
+                                     size_t length, struct llmsim_error *err)
+{
+    const char *fault = memchr(json->text, '\0', length), *reason = NULL;
+    if (fault != NULL)
+        return fail_zero_byte(json, fault, "JSON text", err);
+    fault = llmsim_json_find_fault(readable, &reason);
+    if (fault != NULL)
+        return fail_syntax(json, json->text + (fault - readable), reason, err);
+    fault = find_escaped_nul(json->text);
+    return fault != NULL ? fail_zero_byte(json, fault, "a character", err) : LLMSIM_OK;
+}
+
 static enum llmsim_status parse(struct llmsim_json *json, const char *readable, size_t length,
                                 struct llmsim_error *err)
 {
-    const char *text = json->text;
-    /* cJSON takes NUL for white space. */
-    const char *end = memchr(text, '\0', length);
-    if (end != NULL)
-        return fail_zero_byte(json, end, "JSON text", err);
-    if ((json->root = cJSON_ParseWithLengthOpts(readable, length + 1, &end, true)) == NULL)
-        return fail_syntax(json, (size_t)(end - readable), err);
-    if ((end = find_escaped_nul(text)) != NULL)
-        return fail_zero_byte(json, end, "a character", err);
+    enum llmsim_status status = check_text(json, readable, length, err);
+    if (status != LLMSIM_OK)
+        return status;
+    json->root = cJSON_ParseWithLength(readable, length + 1);
+    if (json->root == NULL)
+        return llmsim_fail_at(err, LLMSIM_RUN_FAILED, json->path, 0, 0, "out of memory");
     return check_repeated_keys_below(json, json->root, err);
 }
 

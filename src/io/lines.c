@@ -12,13 +12,10 @@ enum llmsim_status llmsim_lines_open(struct llmsim_lines *lines, const char *pat
                                      struct llmsim_error *err)
 {
     *lines = (struct llmsim_lines){.buffer = calloc(1, BUFFER_BYTES + LLMSIM_LINES_SLACK),
-                                   .capacity = BUFFER_BYTES,
-                                   .digest = EVP_MD_CTX_new()};
-    if (lines->buffer == NULL || lines->digest == NULL ||
-        EVP_DigestInit_ex(lines->digest, EVP_sha256(), NULL) != 1) {
-        llmsim_lines_close(lines);
+                                   .capacity = BUFFER_BYTES};
+    if (lines->buffer == NULL)
         return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
-    }
+    llmsim_sha256_init(&lines->sha);
     enum llmsim_status status = llmsim_input_open(path, &lines->input, err);
     if (status != LLMSIM_OK)
         llmsim_lines_close(lines);
@@ -27,8 +24,7 @@ enum llmsim_status llmsim_lines_open(struct llmsim_lines *lines, const char *pat
 
 static void hash_taken(struct llmsim_lines *lines)
 {
-    (void)EVP_DigestUpdate(lines->digest, lines->buffer + lines->hashed,
-                           lines->begin - lines->hashed);
+    llmsim_sha256_update(&lines->sha, lines->buffer + lines->hashed, lines->begin - lines->hashed);
     lines->hashed = lines->begin;
 }
 
@@ -135,23 +131,15 @@ enum llmsim_status llmsim_lines_fill(struct llmsim_lines *lines, struct llmsim_e
     return status;
 }
 
-void llmsim_lines_sha256(struct llmsim_lines *lines, char hex[65])
+void llmsim_lines_sha256(struct llmsim_lines *lines, char hex[static LLMSIM_SHA256_TEXT])
 {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned n = 0;
     hash_taken(lines);
-    (void)EVP_DigestFinal_ex(lines->digest, digest, &n);
-    for (size_t i = 0; i < 32; i++) {
-        hex[2 * i] = "0123456789abcdef"[digest[i] >> 4];
-        hex[2 * i + 1] = "0123456789abcdef"[digest[i] & 15];
-    }
-    hex[64] = '\0';
+    llmsim_sha256_final(&lines->sha, hex);
 }
 
 void llmsim_lines_close(struct llmsim_lines *lines)
 {
     llmsim_input_close(lines->input);
-    EVP_MD_CTX_free(lines->digest);
     free(lines->buffer);
     *lines = (struct llmsim_lines){0};
 }

@@ -3,7 +3,6 @@
 #ifndef LLMSIM_IO_LINES_H
 #define LLMSIM_IO_LINES_H
 
-#include <openssl/evp.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -11,6 +10,7 @@
 #include "input.h"
 #include "llmsim/status.h"
 #include "llmsim/trace.h"
+#include "sha256.h"
 
 /* Bytes after the buffer that exist, so that a scanner may load whole words. */
 #define LLMSIM_LINES_SLACK 64u
@@ -24,10 +24,10 @@ struct llmsim_lines {
     size_t end;
     uint64_t n_lines; /* taken so far: the number, from 1, of the line that was taken last */
     struct llmsim_input *input;
-    size_t hashed; /* the digest has all before this place */
+    size_t hashed; /* the hash has all before this place */
     bool input_ended;
     bool inside_long_line; /* its rest is still to be skipped */
-    EVP_MD_CTX *digest;
+    struct llmsim_sha256 sha;
 };
 
 struct llmsim_line {
@@ -48,7 +48,7 @@ void llmsim_lines_put_back(struct llmsim_lines *lines, const struct llmsim_line 
 LLMSIM_MUST_CHECK enum llmsim_status llmsim_lines_fill(struct llmsim_lines *lines,
                                                        struct llmsim_error *err);
 /* SHA-256, in hexadecimal, of the unpacked bytes of all lines taken. Ends the reading. */
-void llmsim_lines_sha256(struct llmsim_lines *lines, char hex[65]);
+void llmsim_lines_sha256(struct llmsim_lines *lines, char hex[static LLMSIM_SHA256_TEXT]);
 /* Fine on a zeroed struct. */
 void llmsim_lines_close(struct llmsim_lines *lines);
 

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fail_errno.h"
 #include "packer.h"
 
 /* A write of whole, aligned pages costs the kernel three quarters of one that ends inside a page:
@@ -28,8 +29,7 @@ static const char *shown_name(const struct llmsim_output *out)
 static enum llmsim_status fail_errno(const struct llmsim_output *out, struct llmsim_error *err,
                                      const char *what, int error_number)
 {
-    return llmsim_fail_at(err, LLMSIM_IO, shown_name(out), 0, 0, "cannot %s: %s", what,
-                          strerror(error_number));
+    return llmsim_fail_errno(err, shown_name(out), what, error_number);
 }
 
 /* Open the descriptor: stdout, what exists and is no regular file as it is, all else under a

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "fail_errno.h"
 #include "packer.h"
 #include "temporary.h"
 
@@ -30,8 +31,9 @@ struct llmsim_spill {
 
 static enum llmsim_status fail_errno(const char *what, int error_number, struct llmsim_error *err)
 {
-    return llmsim_fail(err, LLMSIM_IO, "cannot %s a temporary file: %s", what,
-                       strerror(error_number));
+    char text[64];
+    (void)snprintf(text, sizeof text, "%s a temporary file", what);
+    return llmsim_fail_errno(err, NULL, text, error_number);
 }
 
 /* A descriptor, or -1. */

@@ -30,6 +30,8 @@ static enum llmsim_status take_line(struct llmsim_table *t, bool *ended, struct 
             t->line.length -= 3;
         }
         const char *fault = llmsim_csv_line_parse(&t->csv, t->line.text, t->line.length, &column);
+        if (fault == llmsim_csv_out_of_memory)
+            return llmsim_fail(err, LLMSIM_RUN_FAILED, "%s", fault);
         if (fault != NULL)
             return llmsim_fail_at(err, LLMSIM_TRACE, llmsim_table_name(t), t->lines.n_lines, column,
                                   "%s", fault);

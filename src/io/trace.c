@@ -476,6 +476,8 @@ static enum llmsim_status split_csv(struct llmsim_trace *t, const struct llmsim_
 {
     size_t column = 0;
     const char *fault = llmsim_csv_line_parse(&t->csv, line->text, line->length, &column);
+    if (fault == llmsim_csv_out_of_memory)
+        return llmsim_fail(err, LLMSIM_RUN_FAILED, "%s", fault);
     if (fault != NULL)
         return reject(t, line, column, err, "%s", fault);
     *good = t->csv.n_fields == t->header.n_columns;

@@ -61,6 +61,8 @@ static enum llmsim_status split(const struct llmsim_trace_header *header,
                               LLMSIM_MAX_ROW_BYTES);
     const char *fault = llmsim_csv_line_parse(csv, line->text + header->n_bom,
                                               line->length - header->n_bom, &column);
+    if (fault == llmsim_csv_out_of_memory)
+        return llmsim_fail(err, LLMSIM_RUN_FAILED, "%s", fault);
     if (fault != NULL)
         return llmsim_fail_at(err, LLMSIM_TRACE, name, lines->n_lines, column + header->n_bom, "%s",
                               fault);

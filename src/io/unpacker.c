@@ -13,6 +13,7 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
+#include "fail_errno.h"
 #include "ring.h"
 
 #define PACKED_BYTES ((size_t)64 << 10)
@@ -72,7 +73,7 @@ static const char *gzip_step(void *state, struct flow *flow)
     flow->complete = result == Z_STREAM_END;
     if (result == Z_OK || result == Z_STREAM_END || result == Z_BUF_ERROR)
         return NULL;
-    return z->msg != NULL ? z->msg : out_of_memory;
+    return result == Z_MEM_ERROR || z->msg == NULL ? out_of_memory : z->msg;
 }
 
 static void gzip_destroy(void *state)
@@ -177,8 +178,7 @@ static enum llmsim_status read_packed(struct llmsim_unpacker *u)
         n = read(u->fd, u->packed, PACKED_BYTES);
     while (n < 0 && errno == EINTR);
     if (n < 0)
-        return llmsim_fail_at(&u->err, LLMSIM_IO, u->name, 0, 0, "cannot read: %s",
-                              strerror(errno));
+        return llmsim_fail_errno(&u->err, u->name, "read", errno);
     u->n_packed = (size_t)n;
     atomic_fetch_add(&u->position, (uint_least64_t)n);
     return LLMSIM_OK;

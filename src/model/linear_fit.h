@@ -16,7 +16,8 @@ struct llmsim_linear_fit {
 };
 
 /* x that makes the sum of w_i (a_i · x - b_i)² least; `a` is n × p, row by row, n >= p. By the
- * singular values of the balanced matrix (GSL). LLMSIM_RUN_FAILED: out of memory. */
+ * singular values of the balanced matrix. LLMSIM_RUN_FAILED: out of memory, or values that are no
+ * numbers. */
 LLMSIM_MUST_CHECK enum llmsim_status llmsim_linear_fit(const double *a, const double *b,
                                                        const double *w, size_t n, size_t p,
                                                        struct llmsim_linear_fit *fit,
@@ -29,7 +30,7 @@ void llmsim_nnls(const double *gram, const double *at_b, size_t p, double *x);
 
 /* Singular values of `a` with its columns scaled to length 1: their ratio (the condition number),
  * and inverse[p × p], (AᵀA)⁻¹. `weakest` gets the two columns that the data can tell apart least.
- * LLMSIM_RUN_FAILED: out of memory. */
+ * LLMSIM_RUN_FAILED as above. */
 struct llmsim_condition {
     double number;
     double inverse[LLMSIM_LINEAR_MAX_TERMS * LLMSIM_LINEAR_MAX_TERMS];

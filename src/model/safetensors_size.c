@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fail_errno.h"
 #include "json_file.h"
 
 /* An index: {"metadata": {"total_size": BYTES}, "weight_map": …}. */
@@ -41,7 +42,7 @@ static enum llmsim_status read_header(const char *path, char **text, size_t *len
     *text = NULL;
     FILE *file = fopen(path, "rb");
     if (file == NULL)
-        return llmsim_fail_at(err, LLMSIM_IO, path, 0, 0, "cannot open: %s", strerror(errno));
+        return llmsim_fail_errno(err, path, "open", errno);
     if (fread(prefix, 1, sizeof prefix, file) == sizeof prefix)
         for (size_t i = sizeof prefix; i > 0; i--)
             n = n << 8 | prefix[i - 1];

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fail_errno.h"
 #include "gnuplot_text.h"
 #include "output.h"
 #include "start_gnuplot.h"
@@ -90,8 +91,9 @@ enum llmsim_status llmsim_picture_open(struct llmsim_picture *picture, const cha
     enum llmsim_status status = llmsim_output_open(picture->out, path, LLMSIM_COMPRESS_NONE, err);
     int error = status == LLMSIM_OK ? start(picture, picture->out->fd) : 0;
     if (error != 0)
-        status = llmsim_fail_at(err, LLMSIM_IO, path, 0, 0, "cannot be drawn: %s",
-                                error == ENOENT ? "gnuplot is not installed" : strerror(error));
+        status = error == ENOENT ? llmsim_fail_at(err, LLMSIM_IO, path, 0, 0,
+                                                  "cannot be drawn: gnuplot is not installed")
+                                 : llmsim_fail_errno(err, path, "be drawn", error);
     if (status != LLMSIM_OK) {
         close_output(picture);
         return status;

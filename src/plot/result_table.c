@@ -23,6 +23,8 @@ static enum llmsim_status split(struct result_table *table, struct llmsim_error 
         const char *fault = llmsim_csv_line_parse(&table->csv, p, table->line.length, &column);
         table->fields = table->csv.fields;
         n = table->csv.n_fields;
+        if (fault == llmsim_csv_out_of_memory)
+            return llmsim_fail(err, LLMSIM_RUN_FAILED, "%s", fault);
         if (fault != NULL)
             return fail_at(table, column, err, fault);
     } else {

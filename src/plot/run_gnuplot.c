@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fail_errno.h"
 #include "start_gnuplot.h"
 
 /* What comes out of the pipe, until it is closed. The lines are joined; blank ones, and the line of
@@ -69,7 +70,9 @@ enum llmsim_status gnuplot_run(const struct gnuplot_call *call, char said[static
                            "gnuplot-nox), or run the scripts in %s elsewhere",
                            call->dir);
     if (error != 0)
-        return llmsim_fail(err, LLMSIM_RUN_FAILED, "cannot start gnuplot: %s", strerror(error));
+        return error == ENOMEM ? llmsim_fail_errno(err, NULL, "start gnuplot", error)
+                               : llmsim_fail(err, LLMSIM_RUN_FAILED, "cannot start gnuplot: %s",
+                                             strerror(error));
     error = gnuplot_wait(pid, &good);
     if (error != 0)
         return llmsim_fail(err, LLMSIM_RUN_FAILED, "gnuplot was lost: %s", strerror(error));

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "gsl_errors.h"
 #include "llmsim/validate.h"
 
 #define MAX_REPLAYS 3000u
@@ -161,8 +162,8 @@ static void descend(struct search *s, gsl_multimin_fminimizer *minimizer, gsl_ve
 {
     gsl_multimin_function function = {.f = loss_at, .n = s->n_tuned, .params = s};
     calibration->converged = false;
-    /* Its only failure is a size that does not fit. */
-    (void)gsl_multimin_fminimizer_set(minimizer, &function, x, steps);
+    if (gsl_multimin_fminimizer_set(minimizer, &function, x, steps) != GSL_SUCCESS)
+        return; /* a loss that is no number */
     while (s->status == LLMSIM_OK && s->n_replays < MAX_REPLAYS && !calibration->converged) {
         if (gsl_multimin_fminimizer_iterate(minimizer) != GSL_SUCCESS)
             break;
@@ -174,6 +175,7 @@ static void descend(struct search *s, gsl_multimin_fminimizer *minimizer, gsl_ve
 
 static enum llmsim_status search_tuning(struct search *s, struct llmsim_calibration *calibration)
 {
+    llmsim_gsl_return_errors();
     gsl_vector *x = gsl_vector_calloc(s->n_tuned), *steps = gsl_vector_alloc(s->n_tuned);
     gsl_multimin_fminimizer *minimizer =
         gsl_multimin_fminimizer_alloc(gsl_multimin_fminimizer_nmsimplex2, s->n_tuned);
@@ -181,7 +183,7 @@ static enum llmsim_status search_tuning(struct search *s, struct llmsim_calibrat
         s->status = llmsim_fail(s->err, LLMSIM_RUN_FAILED, "out of memory");
         goto out;
     }
-    calibration->loss_before = loss_at(x, s);
+    calibration->loss_before = calibration->loss = loss_at(x, s);
     if (s->status == LLMSIM_OK && isnan(calibration->loss_before))
         s->status = llmsim_fail(s->err, LLMSIM_USAGE, "nothing was measured to calibrate on");
     for (unsigned round = 0; round < N_ROUNDS && s->status == LLMSIM_OK; round++) {

@@ -10,6 +10,8 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "fail_errno.h"
+
 /* A power cut may cost what was finished since the last of these; a kill costs nothing. */
 #define SECONDS_BETWEEN_SYNCS 1
 #define MAX_PREFIX 64
@@ -17,7 +19,7 @@
 static enum llmsim_status fail_errno(const struct llmsim_journal *j, const char *what,
                                      struct llmsim_error *err)
 {
-    return llmsim_fail_at(err, LLMSIM_IO, j->path, 0, 0, "cannot %s: %s", what, strerror(errno));
+    return llmsim_fail_errno(err, j->path, what, errno);
 }
 
 static uint32_t checksum(uint64_t point, unsigned status, const char *row, size_t length)

@@ -1,15 +1,16 @@
 #include "manifest.h"
 
 #include <errno.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "fail_errno.h"
 #include "grid.h"
 #include "llmsim/version.h"
 #include "output.h"
+#include "sha256.h"
 
 static void describe_settings(struct llmsim_json_document *manifest, const struct llmsim_grid *grid)
 {
@@ -42,27 +43,22 @@ void llmsim_manifest_describe(struct llmsim_json_document *manifest, const char 
     describe_settings(manifest, grid);
 }
 
-static bool hash_file(FILE *f, char hex[65])
+static bool hash_file(FILE *f, char hex[static LLMSIM_SHA256_TEXT])
 {
-    unsigned char buffer[1 << 14], digest[EVP_MAX_MD_SIZE];
-    unsigned n_digest = 0;
-    size_t n;
-    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    bool good = ctx != NULL && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1;
-    while (good && (n = fread(buffer, 1, sizeof buffer, f)) > 0)
-        good = EVP_DigestUpdate(ctx, buffer, n) == 1;
-    good = good && ferror(f) == 0 && EVP_DigestFinal_ex(ctx, digest, &n_digest) == 1;
-    EVP_MD_CTX_free(ctx);
-    for (unsigned i = 0; good && i < n_digest && i < 32; i++)
-        (void)snprintf(hex + (size_t)2 * i, 3, "%02x", digest[i]);
-    return good;
+    unsigned char buffer[1 << 14];
+    struct llmsim_sha256 sha;
+    llmsim_sha256_init(&sha);
+    for (size_t n; (n = fread(buffer, 1, sizeof buffer, f)) > 0;)
+        llmsim_sha256_update(&sha, buffer, n);
+    llmsim_sha256_final(&sha, hex);
+    return ferror(f) == 0;
 }
 
 enum llmsim_status llmsim_manifest_add_file(struct llmsim_json_document *manifest, const char *path,
                                             struct llmsim_error *err)
 {
     struct stat info;
-    char hex[65];
+    char hex[LLMSIM_SHA256_TEXT];
     if (stat(path, &info) != 0 || !S_ISREG(info.st_mode))
         return LLMSIM_OK;
     FILE *f = fopen(path, "rb");
@@ -71,8 +67,7 @@ enum llmsim_status llmsim_manifest_add_file(struct llmsim_json_document *manifes
     if (f != NULL)
         (void)fclose(f);
     if (!good)
-        return llmsim_fail_at(err, LLMSIM_IO, path, 0, 0, "cannot read: %s",
-                              strerror(error_number));
+        return llmsim_fail_errno(err, path, "read", error_number);
     const char *slash = strrchr(path, '/');
     char name[LLMSIM_ERROR_FILE_MAX];
     (void)snprintf(name, sizeof name, "sha256 of %s", slash != NULL ? slash + 1 : path);
@@ -163,7 +158,7 @@ enum llmsim_status llmsim_manifest_agree(const char *dir, struct llmsim_json_doc
     if (stat(path, &info) == 0)
         status = compare(path, manifest, err);
     else if (errno != ENOENT)
-        status = llmsim_fail_at(err, LLMSIM_IO, path, 0, 0, "cannot open: %s", strerror(errno));
+        status = llmsim_fail_errno(err, path, "open", errno);
     else if (has_journal)
         status = llmsim_fail_at(err, LLMSIM_USAGE, path, 0, 0,
                                 "is missing, but there is a file named journal, which may be "

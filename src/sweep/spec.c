@@ -78,48 +78,49 @@ static enum llmsim_status read_key(const struct spec *spec, const cJSON *member,
                             nearest.word);
 }
 
-/* "1e-05" as "0.00001" and "8.0" as "8", to the last digit; to be freed. NULL: without memory, or
- * it is below zero or has an exponent beyond that. */
-static char *plain_number(const char *text)
+/* How far the point of a number may move. */
+#define MOST_ZEROS 32
+/* JSON's longest number (json_syntax.c), with zeros on either side. */
+#define PLAIN_NUMBER_MAX (64 + 2 * (MOST_ZEROS + 1))
+
+/* "1e-05" as "0.00001" and "8.0" as "8", to the last digit. false: it is below zero or has an
+ * exponent beyond that. */
+static bool plain_number(const char *text, char plain[static PLAIN_NUMBER_MAX])
 {
-    enum { MOST = 32 };
     size_t length = strcspn(text, "eE"), n_whole = strcspn(text, ".eE"), n = 0, begin = 0;
     long exponent = text[length] != '\0' ? strtol(text + length + 1, NULL, 10) : 0;
-    char *digits = malloc(length + 2 * (size_t)(MOST + 1)), *plain = NULL;
-    if (digits == NULL || text[0] == '-' || exponent < -MOST || exponent > MOST) {
-        free(digits);
-        return NULL;
-    }
+    char digits[PLAIN_NUMBER_MAX];
+    if (text[0] == '-' || exponent < -MOST_ZEROS || exponent > MOST_ZEROS || length >= 64)
+        return false;
     /* Zeros on either side; then the point moves, and those that it does not need go. */
-    for (; n <= MOST; n++)
+    for (; n <= MOST_ZEROS; n++)
         digits[n] = '0';
     for (size_t i = 0; i < length; i++)
         if (text[i] != '.')
             digits[n++] = text[i];
-    for (size_t i = 0; i <= MOST; i++)
+    for (size_t i = 0; i <= MOST_ZEROS; i++)
         digits[n++] = '0';
-    size_t point = (size_t)(MOST + 1 + (long)n_whole + exponent);
+    size_t point = (size_t)(MOST_ZEROS + 1 + (long)n_whole + exponent);
     while (begin < point - 1 && digits[begin] == '0')
         begin++;
     while (n > point && digits[n - 1] == '0')
         n--;
-    if (asprintf(&plain, "%.*s%s%.*s", (int)(point - begin), digits + begin, n > point ? "." : "",
-                 (int)(n - point), digits + point) < 0)
-        plain = NULL;
-    free(digits);
-    return plain;
+    (void)snprintf(plain, PLAIN_NUMBER_MAX, "%.*s%s%.*s", (int)(point - begin), digits + begin,
+                   n > point ? "." : "", (int)(n - point), digits + point);
+    return true;
 }
 
-/* Take a text that the option takes; else free it. */
-static bool take(const struct spec *spec, const char *name, char *text, char **taken,
-                 struct llmsim_error *why)
+/* A copy of `text` where the option takes that; NULL and LLMSIM_OK where it does not. */
+static enum llmsim_status take(const struct spec *spec, const char *name, const char *text,
+                               char **taken, struct llmsim_error *why)
 {
-    bool good = text != NULL && spec->keys->check(spec->keys->ctx, name, text, why) == LLMSIM_OK;
-    if (good)
-        *taken = text;
-    else
-        free(text);
-    return good;
+    *taken = NULL;
+    enum llmsim_status status = spec->keys->check(spec->keys->ctx, name, text, why);
+    if (status == LLMSIM_RUN_FAILED) /* memory */
+        return out_of_memory(spec);
+    if (status == LLMSIM_OK && (*taken = strdup(text)) == NULL)
+        return out_of_memory(spec);
+    return LLMSIM_OK;
 }
 
 /* A value as a user would type it, to be freed by the caller. A number is what is written, or that
@@ -128,17 +129,19 @@ static enum llmsim_status read_value(const struct spec *spec, const char *name, 
                                      char **text)
 {
     struct llmsim_error why = {0};
+    char plain[PLAIN_NUMBER_MAX];
     bool is_text = cJSON_IsString(value) || cJSON_IsNumber(value);
     if (!is_text && !cJSON_IsBool(value))
         return llmsim_json_fail(&spec->json, value, spec->err,
                                 "%s: expected a text, a number, true or false, or an array of them",
                                 name);
-    char *written = strdup(is_text ? value->valuestring : (cJSON_IsTrue(value) ? "true" : "false"));
-    if (written == NULL)
-        return out_of_memory(spec);
-    if (take(spec, name, written, text, &why) ||
-        (cJSON_IsNumber(value) && take(spec, name, plain_number(value->valuestring), text, NULL)))
-        return LLMSIM_OK;
+    const char *written = is_text ? value->valuestring : (cJSON_IsTrue(value) ? "true" : "false");
+    enum llmsim_status status = take(spec, name, written, text, &why);
+    if (status == LLMSIM_OK && *text == NULL && cJSON_IsNumber(value) &&
+        plain_number(written, plain))
+        status = take(spec, name, plain, text, NULL);
+    if (status != LLMSIM_OK || *text != NULL)
+        return status;
     return llmsim_json_fail(&spec->json, value, spec->err, "%s", why.message);
 }
 

@@ -48,6 +48,21 @@ Test(json_file, syntax_errors_have_their_place)
         {"\x7f"
          "ELF",
          "f.json:1:1: JSON syntax error at '?ELF'"},
+        /* RFC 8259 has no such thing, whatever cJSON takes. */
+        {"[01]", "f.json:1:3: JSON syntax error at '1]'"},
+        {"[+1]", "f.json:1:2: JSON syntax error at '+1]'"},
+        {"[1.]", "f.json:1:2: JSON syntax error at '1.]'"},
+        {"[1e]", "f.json:1:2: JSON syntax error at '1e]'"},
+        {"[1\v]", "f.json:1:3: JSON syntax error at '?]'"},
+        {"[\"a\nb\"]", "f.json:1:4: JSON syntax error: a control character in a string"},
+        {"[\"\\x\"]", "f.json:1:3: JSON syntax error: an escape that stands for no character"},
+        {"[\"\\ud800\\u0041\"]",
+         "f.json:1:3: JSON syntax error: an escape that stands for no character"},
+        {"[\"\\udc00\"]", "f.json:1:3: JSON syntax error: an escape that stands for no character"},
+        {"[\"\xed\xa0\x80\"]", "f.json:1:3: JSON syntax error: a byte that is not UTF-8"},
+        {"[\"a", "f.json:1:4: JSON syntax error: the file ends too early"},
+        {"[1234567890123456789012345678901234567890123456789012345678901234]",
+         "f.json:1:2: JSON syntax error: a number of more than 63 characters"},
         {"{\"a\": 1, \"b\": 2, \"a\": 3}", "f.json:1:18: \"a\" stands here a second time"},
         {"[{\"x\": {\"a\": 1,\n\"a\": 1}}]", "f.json:2:1: \"a\" stands here a second time"},
     };
@@ -58,6 +73,35 @@ Test(json_file, syntax_errors_have_their_place)
     expect_parse_error("[\"\\\\u0000\", \"\\u0000\"]", 21,
                        "f.json:1:14: a zero byte, where a character was expected");
     expect_parse_error("{\n\0}", 4, "f.json:2:1: a zero byte, where JSON text was expected");
+}
+
+/* What RFC 8259 allows, and cJSON's own depth. */
+Test(json_file, right_texts)
+{
+    static const char *const texts[] = {
+        "\xEF\xBB\xBF\t{ }\r\n",
+        "[]",
+        "0",
+        "-0.5e+10",
+        "1E5",
+        "null",
+        "[true,false,[{},[[]]]]",
+        "\"\\ud83d\\uDE00 \\\" \\\\ \\/ \\b\\f\\n\\r\\t\\u00e9 \xc3\xa9\"",
+        "[123456789012345678901234567890123456789012345678901234567890123]"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct llmsim_json json = parse(texts[i]);
+        llmsim_json_fini(&json);
+    }
+    enum { DEPTH = 1000 };
+    char deep[2 * DEPTH + 3] = "";
+    memset(deep, '[', DEPTH);
+    memset(deep + DEPTH, ']', DEPTH);
+    struct llmsim_json json = parse(deep);
+    llmsim_json_fini(&json);
+    memset(deep, '[', DEPTH + 1);
+    expect_parse_error(deep, 2 * DEPTH,
+                       "f.json:1:1001: JSON syntax error: more than 1000 arrays and objects in "
+                       "each other");
 }
 
 /* The bytes of every value, past escapes, nesting, empty containers and all kinds of white space.

@@ -32,12 +32,13 @@ static bool is_there(const char *dir, const char *name)
     return access(path, F_OK) == 0;
 }
 
-/* The text as a JSON string. */
+/* The text as a JSON string; what is not ASCII as the character of that number, since JSON is
+ * UTF-8. */
 static void put_json(FILE *f, const char *text)
 {
     (void)fputc('"', f);
     for (; *text != '\0'; text++)
-        if ((unsigned char)*text < ' ' || *text == '"' || *text == '\\')
+        if (*text < ' ' || *text > '~' || *text == '"' || *text == '\\')
             (void)fprintf(f, "\\u%04x", (unsigned char)*text);
         else
             (void)fputc(*text, f);
