@@ -8,6 +8,8 @@ install(DIRECTORY include/llmsim DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
         FILES_MATCHING PATTERN "*.h")
 file(GLOB catalogues CONFIGURE_DEPENDS data/*.json)
 install(FILES ${catalogues} DESTINATION ${CMAKE_INSTALL_DATADIR}/llmsim)
+install(DIRECTORY data/kernels DESTINATION ${CMAKE_INSTALL_DATADIR}/llmsim
+        FILES_MATCHING PATTERN "*.json")
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 set(cmake_dir ${CMAKE_INSTALL_LIBDIR}/cmake/llmsim)

@@ -40,9 +40,25 @@ cd "$scratch"
 awk -f "$source/scripts/silicon_rows.awk" "$truth/closedloop_silicon.csv" |
     awk -v every="$every" 'NR % every == 0 || every == 1' >rows.txt
 
-value() { # KEY [METRIC]: a number, text or a metric's mean in out/summary.json
-    tr -d '\t\n' <out/summary.json |
-        sed -n "s/^.*\"$1\": *${2:+{[^\}]*\"$2\": *}\"\{0,1\}\([^,\"}]*\).*\$/\1/p"
+method() { # of the cost, from out/summary.json
+    tr -d '\t\n' <out/summary.json | sed -n 's/^.*"method": *"\([^"]*\)".*$/\1/p'
+}
+
+# Means of TTFT and TPOT. A client that draws lengths begins with all users at once and counts them;
+# the others warm up first, so that the requests of the beginning do not count.
+means() { # VARIES
+    awk -F, -v all="$1" '
+        NR == 1 {
+            for (i = 1; i <= NF; i++)
+                column[$i] = i
+            next
+        }
+        all || $column["arrival_s"] > 0 {
+            n++
+            ttft += $column["ttft_s"]
+            tpot += $column["tpot_s"]
+        }
+        END { printf "%.6f\t%.6f\n", ttft / n, tpot / n }' out/requests.csv
 }
 
 # Ten requests of each user, all there from the beginning, as the benchmarks' clients send them.
@@ -65,9 +81,10 @@ while IFS=$'\t' read -r group ttft tpot isl osl users varies use options; do
     make_trace "$isl" "$osl" "$users" "$varies"
     eval "set -- $options" # from silicon_rows.awk; only the GPU's name is quoted
     if "$program" replay trace.csv "$@" --policy mixed --max-num-seqs 1024 --kv-cache paged \
-        --max-concurrency "$users" --no-tokens --no-requests --output out >/dev/null 2>log; then
+        --max-concurrency "$users" --no-tokens --output out >/dev/null 2>log; then
+        IFS=$'\t' read -r simulated_ttft simulated_tpot <<<"$(means "$varies")"
         printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$group" "$isl" "$osl" "$users" "$use" \
-            "$ttft" "$(value ttft_s mean)" "$tpot" "$(value tpot_s mean)" "$(value method)"
+            "$ttft" "$simulated_ttft" "$tpot" "$simulated_tpot" "$(method)"
     else
         n_failed=$((n_failed + 1))
         echo "not replayed: $group, $isl and $osl tokens, $users users:" \

@@ -28,19 +28,19 @@ if [ ! -e "$tables/index.csv" ]; then
     exit 0
 fi
 mkdir -p "$output"
-peaks() { # SYSTEM: datasheet GB/s, and dense TFLOP/s in bf16, fp8, fp4, and MB of L2 cache
+describe() { # SYSTEM: datasheet GB/s, dense TFLOP/s in bf16, fp8, fp4, MB of L2 cache, and the GPU
     case $1 in
-    a100_sxm) echo 2039 312 0 0 40 ;;
-    h100_sxm) echo 3350 989.4 1978.9 0 50 ;;
-    h200_sxm) echo 4800 989.4 1978.9 0 50 ;;
-    b200_sxm) echo 7700 2250 4500 9000 126 ;;
-    b300_sxm) echo 7750 2250 4500 14000 126 ;;
-    gb200) echo 8000 2500 5000 10000 126 ;;
-    gb300) echo 8000 2500 5000 15000 126 ;;
-    l40s) echo 864 362 733 0 96 ;;
-    rtx_pro_6000_server) echo 1597 468 936 1871 128 ;;
-    b60) echo 456 98.3 0 0 18 ;;
-    *) return 1 ;;
+    a100_sxm) echo 2039 312 0 0 40 NVIDIA A100-SXM4-80GB ;;
+    h100_sxm) echo 3350 989.4 1978.9 0 50 NVIDIA H100 80GB HBM3 ;;
+    h200_sxm) echo 4800 989.4 1978.9 0 50 NVIDIA H200 ;;
+    b200_sxm) echo 7700 2250 4500 9000 126 NVIDIA B200 ;;
+    b300_sxm) echo 7750 2250 4500 14000 126 NVIDIA B300 SXM6 AC ;;
+    gb200) echo 8000 2500 5000 10000 126 NVIDIA GB200 ;;
+    gb300) echo 8000 2500 5000 15000 126 NVIDIA GB300 ;;
+    l40s) echo 864 362 733 0 96 NVIDIA L40S ;;
+    rtx_pro_6000_server) echo 1792 468 936 1871 128 NVIDIA RTX PRO 6000 Blackwell Server Edition ;;
+    b60) echo 456 98.3 0 0 18 Intel Arc Pro B60 ;;
+    *) echo "$1: no such system" >&2 && return 1 ;;
     esac
 }
 {
@@ -54,10 +54,11 @@ for folder in "$tables"/*/*/; do
     *) continue ;;
     esac
     version=$(awk -F, -v s="$system" -v e="$engine" '$1 == s && $2 == e && $4 == "gemm" { print $3 }' "$tables/index.csv")
-    read -r bandwidth bf16 fp8 fp4 cache <<<"$(peaks "$system")"
+    read -r bandwidth bf16 fp8 fp4 cache gpu <<<"$(describe "$system")"
     echo "== $system $engine $version"
-    "$program" fit kernels "$folder" --system "$system" --engine "$engine" --engine-version "$version" \
-        --memory-bw "$bandwidth" --bf16-tflops "$bf16" --fp8-tflops "$fp8" --fp4-tflops "$fp4" --cache-mb "$cache" \
+    "$program" fit kernels "$folder" --system "$system" --gpu "$gpu" --engine "$engine" --engine-version "$version" \
+        --memory-bw "$bandwidth" --bf16-tflops "$bf16" --fp8-tflops "$fp8" --fp4-tflops "$fp4" \
+        --cache-mb "$cache" \
         --source "NVIDIA aiconfigurator (github.com/ai-dynamo/aiconfigurator)" --license Apache-2.0 \
         --output "$output/${system}_$engine.json" |
         tee /dev/stderr |

@@ -4,7 +4,7 @@
 # GROUP is model, system, engine, precision and GPUs; VARIES is 1 where the client drew lengths from
 # 0.8 to 1.0 of what the row says; USE is "all", or why a row is left out of the medians.
 #
-# What the file says of a run is taken over but for four things, each plain from the file itself:
+# What the file says of a run is taken over but for five things, each plain from the file itself:
 # - A product of tensor and expert parallel sizes stands in the place of the number of GPUs where both
 #   are the same number over 1 (gpt-oss, DeepSeek), or are over one machine's 8 (MiniMax): these rows
 #   repeat others to the digit, or to 1 %.
@@ -12,6 +12,8 @@
 #   than the whole step), vLLM's of a 16-bit one.
 # - KV cache in 8 bits: TensorRT-LLM (its quantised checkpoints say so) and vLLM on Blackwell, whose
 #   benchmark passes --kv-cache-dtype fp8.
+# - vLLM before 0.14 prepares a step when the last one is done, unless it is told not to, as that
+#   benchmark of Blackwell does.
 # - gpt-oss is said to be nvfp4; the checkpoint is mxfp4.
 BEGIN {
     FS = ","
@@ -59,6 +61,8 @@ function of(name) { return $column[name] }
         options = options " --dtype " dtype
     if (kv != "auto")
         options = options " --kv-cache-dtype " kv
+    if (engine == "vllm" && (of("version") ~ /^0\.1[0-3]\./ || (of("version") == "" && box ~ /^h100/)))
+        options = options " --no-async-scheduling"
     use = "all"
     if (model ~ /235B/)
         use = "no CUDA graphs"

@@ -46,7 +46,7 @@ function row(name, key) {
     kind = part[1] ~ /MiniMax|235B|DeepSeek|gpt-oss/ ? "experts" : "dense"
     engine = part[2]
     sub(/^.* under /, "", engine)
-    sub(/,.*/, "", engine)
+    sub(/[, ].*/, "", engine)
     note("group " $1, tpot, ttft)
     if ($5 != "all") {
         n_left_out[$5]++

@@ -46,13 +46,21 @@ struct llmsim_composed {
      * tokens, counted twice: prefill_sum_sq / prefill_tokens. */
     double prefill_s[LLMSIM_N_PROMPT_SIZES][LLMSIM_N_LENGTH_SIZES];
     uint32_t max_graph_tokens; /* steps of up to so many new tokens are padded to a captured size */
-    bool is_estimate;          /* from the datasheet's peaks, not from kernels of this GPU */
+    bool is_estimate;          /* from the peaks of a GPU on which nobody measured kernels */
     /* Where it comes from, for people. */
     char server[32];
-    char system[LLMSIM_MAX_NAME + 1];  /* whose kernels they are: "h100_sxm" */
-    char version[LLMSIM_MAX_NAME + 1]; /* of the engine that was measured */
-    char dtype[32], kv_cache_dtype[32];
+    char system[LLMSIM_MAX_NAME + 1]; /* whose kernels they are: "h100_sxm"; empty: none */
+    char engine[LLMSIM_MAX_NAME + 1]; /* whose, and of which version */
+    char version[LLMSIM_MAX_NAME + 1];
+    /* What this method was off on measured servers, for models of this kind: TPOT and TTFT, in
+     * per cent; 0: not known. */
+    struct llmsim_expected_error {
+        double tpot_median_percent, tpot_p90_percent, ttft_median_percent, ttft_p90_percent;
+    } expected;
 };
+
+/* "kernels" or "roofline": a word for where a composed cost comes from. */
+LLMSIM_API const char *llmsim_composed_method(const struct llmsim_composed *composed);
 
 /* The batch size whose CUDA graph a step of n_tokens runs in: 1, 2, 4, then multiples of 8 to 256
  * and of 16 beyond. What vLLM and SGLang capture. */

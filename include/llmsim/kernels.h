@@ -32,6 +32,8 @@ llmsim_kernels_open(const char *data_dir, const char *system, const char *engine
 LLMSIM_API void llmsim_kernels_close(struct llmsim_kernels *kernels);
 
 LLMSIM_API const char *llmsim_kernels_system(const struct llmsim_kernels *kernels);
+/* The GPU that was measured, by its name in gpu.json. */
+LLMSIM_API const char *llmsim_kernels_gpu(const struct llmsim_kernels *kernels);
 LLMSIM_API const char *llmsim_kernels_engine(const struct llmsim_kernels *kernels);
 LLMSIM_API const char *llmsim_kernels_version(const struct llmsim_kernels *kernels);
 /* Those of the system that was measured. */
@@ -40,7 +42,7 @@ LLMSIM_API const struct llmsim_peaks *llmsim_kernels_peaks(const struct llmsim_k
 /* How to make a file. */
 struct llmsim_kernels_source {
     const char *tables; /* a folder with gemm.csv.zst and its like (or .csv) */
-    const char *system, *engine, *version;
+    const char *system, *gpu, *engine, *version;
     struct llmsim_peaks peaks;
     const char *source, *license; /* texts for the file */
 };

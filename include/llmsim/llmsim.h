@@ -4,6 +4,7 @@
 
 #include "llmsim/catalogue.h"
 #include "llmsim/choice.h"
+#include "llmsim/compose.h"
 #include "llmsim/composed.h"
 #include "llmsim/cost.h"
 #include "llmsim/device.h"

@@ -121,11 +121,16 @@ bool cli_parse_double(const char *text, double *value);
  * `struct cli_catalogue_options c` (or `t`) in the values struct and name it here. */
 struct cli_catalogue_options {
     const char *model, *gpu, *data_dir;
-    struct cli_choice cost;
+    struct cli_choice cost, server, dtype, kv_cache_dtype;
     double ptps;
-    uint64_t tensor_parallel_size;
+    uint64_t tensor_parallel_size, pipeline_parallel_size, data_parallel_size;
+    bool enable_expert_parallel, no_async_scheduling;
 };
 const struct llmsim_choice *cli_cost_choice(size_t i);
+const struct llmsim_choice *cli_dtype_choice(size_t i);
+const struct llmsim_choice *cli_kv_dtype_choice(size_t i);
+/* GPUs of a replica. */
+unsigned cli_replica_gpus(const struct cli_catalogue_options *options);
 #define CLI_CATALOGUE_OPTIONS(type, member)                                                        \
     {.name = "model",                                                                              \
      .argument = "M",                                                                              \
@@ -166,6 +171,27 @@ const struct llmsim_choice *cli_cost_choice(size_t i);
          .choice = cli_cost_choice,                                                                \
          .initial = "auto",                                                                        \
          .offset = offsetof(type, member.cost)},                                                   \
+        {.name = "server",                                                                         \
+         .argument = "NAME",                                                                       \
+         .kind = CLI_CHOICE,                                                                       \
+         .choice = llmsim_server_choice,                                                           \
+         .help = "whose kernels and CPU time a composed cost has",                                 \
+         .initial = "vllm",                                                                        \
+         .offset = offsetof(type, member.server)},                                                 \
+        {.name = "dtype",                                                                          \
+         .argument = "NAME",                                                                       \
+         .kind = CLI_CHOICE,                                                                       \
+         .choice = cli_dtype_choice,                                                               \
+         .help = "how the weights of the linear layers are stored",                                \
+         .initial = "auto",                                                                        \
+         .offset = offsetof(type, member.dtype)},                                                  \
+        {.name = "kv-cache-dtype",                                                                 \
+         .argument = "NAME",                                                                       \
+         .kind = CLI_CHOICE,                                                                       \
+         .choice = cli_kv_dtype_choice,                                                            \
+         .help = "how the KV cache is stored",                                                     \
+         .initial = "auto",                                                                        \
+         .offset = offsetof(type, member.kv_cache_dtype)},                                         \
         {.name = "tensor-parallel-size",                                                           \
          .argument = "N",                                                                          \
          .help = "GPUs of a replica, each with its share of every layer",                          \
@@ -174,6 +200,30 @@ const struct llmsim_choice *cli_cost_choice(size_t i);
          .min = 1,                                                                                 \
          .max = LLMSIM_MAX_TENSOR_PARALLEL_SIZE,                                                   \
          .offset = offsetof(type, member.tensor_parallel_size)},                                   \
+        {.name = "pipeline-parallel-size",                                                         \
+         .argument = "N",                                                                          \
+         .help = "stages of a replica, each with its share of the layers",                         \
+         .kind = CLI_U64,                                                                          \
+         .initial = "1",                                                                           \
+         .min = 1,                                                                                 \
+         .max = 64,                                                                                \
+         .offset = offsetof(type, member.pipeline_parallel_size)},                                 \
+        {.name = "data-parallel-size",                                                             \
+         .argument = "N",                                                                          \
+         .help = "groups of GPUs with requests of their own, that share the experts",              \
+         .kind = CLI_U64,                                                                          \
+         .initial = "1",                                                                           \
+         .min = 1,                                                                                 \
+         .max = 64,                                                                                \
+         .offset = offsetof(type, member.data_parallel_size)},                                     \
+        {.name = "no-async-scheduling",                                                            \
+         .kind = CLI_FLAG,                                                                         \
+         .help = "the server prepares a step when the last one is done, not while it runs",        \
+         .offset = offsetof(type, member.no_async_scheduling)},                                    \
+        {.name = "enable-expert-parallel",                                                         \
+         .kind = CLI_FLAG,                                                                         \
+         .help = "experts are spread over the GPUs whole, not in slices",                          \
+         .offset = offsetof(type, member.enable_expert_parallel)},                                 \
     {                                                                                              \
         .name = "data", .argument = "DIR", .kind = CLI_STRING, .is_no_setting = true,              \
         .help = "directory of the catalogues (else $LLMSIM_DATA, else the installed one)",         \
@@ -291,6 +341,8 @@ LLMSIM_MUST_CHECK enum llmsim_status cli_open_cost(const struct cli_catalogue_op
                                                    struct llmsim_model *model,
                                                    struct llmsim_gpu *gpu, struct llmsim_cost *cost,
                                                    struct llmsim_error *err);
+/* What a composed cost is made of and how far to trust it, in a line; false: it is none. */
+bool cli_describe_cost(const struct llmsim_cost *cost, char *text, size_t capacity);
 /* Bytes of a line of warning, with its NUL. */
 #define CLI_MAX_WARNING 512
 /* Is there something to say, and what? One line, without its end: that a cost was not measured, but

@@ -46,6 +46,12 @@ static const struct cli_option options[] = {
      .kind = CLI_STRING,
      .required = true,
      .offset = offsetof(struct values, source.system)},
+    {.name = "gpu",
+     .argument = "NAME",
+     .help = "its GPU, by its name in gpu.json",
+     .kind = CLI_STRING,
+     .required = true,
+     .offset = offsetof(struct values, source.gpu)},
     {.name = "engine",
      .argument = "NAME",
      .help = "the engine whose kernels they are: vllm, sglang or trtllm",
@@ -116,7 +122,8 @@ const struct cli_command cli_fit_kernels = {
     .name = "fit kernels",
     .help = "fit measured kernel times of an engine, for the composed cost",
     .operands = "TABLE_DIR",
-    .example = "llmsim fit kernels tables/h100_sxm/vllm --system h100_sxm --engine vllm "
+    .example = "llmsim fit kernels tables/h100_sxm/vllm --system h100_sxm --gpu 'NVIDIA H100 80GB "
+               "HBM3' --engine vllm "
                "--engine-version 0.19.0 --memory-bw 3350 --bf16-tflops 989 --fp8-tflops 1979 "
                "--source 'NVIDIA aiconfigurator' --license Apache-2.0",
     .min_operands = 1,

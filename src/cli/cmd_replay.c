@@ -202,9 +202,12 @@ static enum llmsim_status run_open(const struct values *v, const struct replay_s
     struct llmsim_trace_status trace_status;
     llmsim_trace_get_status(trace, &trace_status);
     cli_note_origin(&trace_status);
-    print_summary(goes_to_stdout(v->tokens_output) || goes_to_stdout(v->trace_events) ? stderr
-                                                                                      : stdout,
-                  results, llmsim_results_summary(results), &trace_status);
+    bool has_stdout = !goes_to_stdout(v->tokens_output) && !goes_to_stdout(v->trace_events);
+    FILE *screen = has_stdout ? stdout : stderr;
+    char cost[256];
+    if (cli_describe_cost(&setup->config.cost, cost, sizeof cost))
+        (void)fprintf(screen, "cost           %s\n", cost);
+    print_summary(screen, results, llmsim_results_summary(results), &trace_status);
     const struct llmsim_summary *summary = llmsim_results_summary(results);
     replay_end_warn(setup, summary);
     warn_kept(llmsim_results_kept(results));

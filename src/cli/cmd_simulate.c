@@ -46,15 +46,21 @@ static enum llmsim_status print_text(const struct simulation *s, struct llmsim_e
     (void)err;
     (void)printf("model           %s\n", s->model.name);
     (void)printf("gpu             %s\n", s->gpu.name);
-    if (s->v->catalogue.tensor_parallel_size > 1)
-        (void)printf("gpus            %llu, %s\n",
-                     (unsigned long long)s->v->catalogue.tensor_parallel_size,
+    char cost[256];
+    unsigned n_gpus = cli_replica_gpus(&s->v->catalogue);
+    bool is_composed = cli_describe_cost(&s->cost, cost, sizeof cost);
+    if (n_gpus > 1 && is_composed)
+        (void)printf("gpus            %u\n", n_gpus);
+    else if (n_gpus > 1)
+        (void)printf("gpus            %u, %s\n", n_gpus,
                      s->cost.extrapolated_gpus > 0 ? "extrapolated from one" : "measured");
     (void)printf("batch           %llu requests, %llu prompt tokens each, %llu decode steps\n",
                  (unsigned long long)s->v->batch_size, (unsigned long long)s->v->prompt_length,
                  (unsigned long long)r);
     if (s->cost.model == &llmsim_cost_models[LLMSIM_COST_FITTED])
         (void)printf("cost            fitted\n");
+    if (is_composed)
+        (void)printf("cost            %s\n", cost);
     (void)printf("prompt phase    %.9f s\n", llmsim_time_to_seconds(s->prefill));
     if (r > 0)
         (void)printf("decode step     %.9f s the first, %.9f s the last, %.9f s the mean\n",

@@ -61,7 +61,7 @@ static enum llmsim_status set_kv_cache(const struct replay_settings *s,
     const struct llmsim_kv_memory memory = {.utilization = s->gpu_memory_utilization,
                                             .activation_GB = s->activation_GB,
                                             .block_size = (uint32_t)s->block_size,
-                                            .n_gpus = (uint32_t)s->catalogue.tensor_parallel_size};
+                                            .n_gpus = cli_replica_gpus(&s->catalogue)};
     enum llmsim_status status = LLMSIM_OK;
     if (s->kv_cache.row == KV_UNLIMITED)
         return LLMSIM_OK;
@@ -149,7 +149,7 @@ enum llmsim_status replay_setup_init(struct replay_setup *setup, const struct re
                                      struct llmsim_error *err)
 {
     struct llmsim_replay_config *config = &setup->config;
-    setup->n_gpus = s->catalogue.tensor_parallel_size;
+    setup->n_gpus = cli_replica_gpus(&s->catalogue);
     *config = (struct llmsim_replay_config){
         .policy = s->policy.name,
         .queue_order = s->queue_order.name,

@@ -3,6 +3,11 @@
 
 #include "cost_models.h"
 
+const char *llmsim_composed_method(const struct llmsim_composed *composed)
+{
+    return composed->is_estimate ? "roofline" : "kernels";
+}
+
 uint64_t llmsim_captured_size(uint64_t n_tokens)
 {
     if (n_tokens <= 2)

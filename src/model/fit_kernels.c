@@ -287,8 +287,10 @@ static bool is_plain(const char *text)
 
 static void write_head(const struct llmsim_kernels_source *s, struct llmsim_output *out)
 {
-    write_format(out, "{\n  \"schema\": %d,\n  \"system\": \"%s\",\n  \"engine\": \"%s\",\n",
-                 KERNELS_SCHEMA, s->system, s->engine);
+    write_format(
+        out,
+        "{\n  \"schema\": %d,\n  \"system\": \"%s\",\n  \"gpu\": \"%s\",\n  \"engine\": \"%s\",\n",
+        KERNELS_SCHEMA, s->system, s->gpu, s->engine);
     write_format(out, "  \"engine_version\": \"%s\",\n  \"source\": \"%s\",\n", s->version,
                  s->source);
     write_format(
@@ -315,8 +317,8 @@ enum llmsim_status llmsim_kernels_fit(const struct llmsim_kernels_source *source
     struct fitting *f = calloc(1, sizeof *f);
     struct llmsim_output out;
     bool is_first = true;
-    const char *const texts[] = {source->system, source->engine, source->version, source->source,
-                                 source->license};
+    const char *const texts[] = {source->system,  source->gpu,    source->engine,
+                                 source->version, source->source, source->license};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (!is_plain(texts[i])) {
             free(f);

@@ -20,7 +20,7 @@ struct kernel_entry {
 };
 
 struct llmsim_kernels {
-    char system[MAX_TEXT], engine[MAX_TEXT], version[MAX_TEXT];
+    char system[MAX_TEXT], gpu[MAX_TEXT], engine[MAX_TEXT], version[MAX_TEXT];
     struct llmsim_peaks peaks;
     struct kernel_entry *entries;
     size_t n_entries;
@@ -30,7 +30,8 @@ struct llmsim_kernels {
 
 struct file_head {
     unsigned schema;
-    char system[MAX_TEXT], engine[MAX_TEXT], version[MAX_TEXT], source[MAX_TEXT], license[MAX_TEXT];
+    char system[MAX_TEXT], gpu[MAX_TEXT], engine[MAX_TEXT], version[MAX_TEXT];
+    char source[MAX_TEXT], license[MAX_TEXT];
     double memory_bw, bf16_tflops, fp8_tflops, fp4_tflops, cache_mb;
     const cJSON *kernels;
 };
@@ -41,6 +42,7 @@ static const struct llmsim_json_key head_keys[] = {
      .max = 1000,
      .offset = offsetof(struct file_head, schema)},
     {.name = "system", .kind = LLMSIM_JSON_NAME, .offset = offsetof(struct file_head, system)},
+    {.name = "gpu", .kind = LLMSIM_JSON_NAME, .offset = offsetof(struct file_head, gpu)},
     {.name = "engine", .kind = LLMSIM_JSON_NAME, .offset = offsetof(struct file_head, engine)},
     {.name = "engine_version",
      .kind = LLMSIM_JSON_NAME,
@@ -204,6 +206,7 @@ static enum llmsim_status read_file(const struct llmsim_json *json, struct llmsi
                                 "llmsim fit kernels, or update llmsim",
                                 head.schema, KERNELS_SCHEMA);
     memcpy(k->system, head.system, sizeof k->system);
+    memcpy(k->gpu, head.gpu, sizeof k->gpu);
     memcpy(k->engine, head.engine, sizeof k->engine);
     memcpy(k->version, head.version, sizeof k->version);
     k->peaks =
@@ -259,6 +262,11 @@ void llmsim_kernels_close(struct llmsim_kernels *kernels)
 const char *llmsim_kernels_system(const struct llmsim_kernels *kernels)
 {
     return kernels->system;
+}
+
+const char *llmsim_kernels_gpu(const struct llmsim_kernels *kernels)
+{
+    return kernels->gpu;
 }
 
 const char *llmsim_kernels_engine(const struct llmsim_kernels *kernels)

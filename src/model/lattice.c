@@ -140,7 +140,8 @@ static double find_equation(const struct llmsim_lattice *lattice,
 /* How much a second difference counts beside a sample, and how little a value itself. */
 #define SMOOTHNESS 1e-2
 #define SMOOTHNESS_OF_SUMS 0.3
-#define DAMPING 1e-6
+#define FLATNESS 1e-2
+#define DAMPING 1e-4
 /* Errors below this are as good as none: their samples weigh no more than that. */
 #define FINE_ERROR 0.02
 #define N_ROUNDS 4
@@ -176,7 +177,11 @@ static void add_smoothness(const struct llmsim_lattice *lattice, double weight, 
         stride /= axis->n;
         for (size_t v = 0; v < lattice->n_values; v++) {
             size_t i = v / stride % axis->n;
-            if (i == 0 || i + 1 >= axis->n)
+            if (i + 1 >= axis->n)
+                continue;
+            /* Where no sample is, no slope goes on: it would lead anywhere. */
+            add_equation(e, (size_t[]){v, v + stride}, (double[]){-1, 1}, 2, 0, FLATNESS);
+            if (i == 0)
                 continue;
             double before = 1 / (axis->log_node[i] - axis->log_node[i - 1]);
             double after = 1 / (axis->log_node[i + 1] - axis->log_node[i]);

@@ -235,6 +235,27 @@ static void add_entries(struct llmsim_json_document *json, const struct llmsim_r
     add_known(json, model, "num_experts", d->model->num_experts);
 }
 
+static void add_composed(struct llmsim_json_document *json, struct cJSON *cost,
+                         const struct llmsim_composed *c)
+{
+    llmsim_json_add_string(json, cost, "method", llmsim_composed_method(c));
+    llmsim_json_add_string(json, cost, "server", c->server);
+    if (c->system[0] != '\0') {
+        llmsim_json_add_string(json, cost, "kernels_system", c->system);
+        llmsim_json_add_string(json, cost, "kernels_engine", c->engine);
+        llmsim_json_add_string(json, cost, "kernels_version", c->version);
+    }
+    llmsim_json_add_number(json, cost, "step_s", c->step_s);
+    llmsim_json_add_number(json, cost, "seq_s", c->seq_s);
+    if (!(c->expected.tpot_median_percent > 0))
+        return;
+    struct cJSON *expected = llmsim_json_add_object(json, cost, "expected_error_percent");
+    llmsim_json_add_number(json, expected, "tpot_median", c->expected.tpot_median_percent);
+    llmsim_json_add_number(json, expected, "tpot_p90", c->expected.tpot_p90_percent);
+    llmsim_json_add_number(json, expected, "ttft_median", c->expected.ttft_median_percent);
+    llmsim_json_add_number(json, expected, "ttft_p90", c->expected.ttft_p90_percent);
+}
+
 static void add_cost(struct llmsim_json_document *json, const struct llmsim_summary *s,
                      const struct llmsim_cost *c)
 {
@@ -246,6 +267,10 @@ static void add_cost(struct llmsim_json_document *json, const struct llmsim_summ
         llmsim_json_add_number(json, cost, "ptps", c->ptps_tokens_per_s);
         llmsim_json_add_number(json, cost, "effective_bandwidth_GBps",
                                c->bandwidth_bytes_per_s / 1e9);
+        return;
+    }
+    if (c->model == &llmsim_cost_models[LLMSIM_COST_COMPOSED]) {
+        add_composed(json, cost, &c->composed);
         return;
     }
     struct cJSON *coefficients = llmsim_json_add_object(json, cost, "coefficients");

@@ -110,6 +110,7 @@ static struct decode_line line_of_table(const char *dir, double cache_bytes)
     const struct llmsim_kernels_source source = {
         .tables = dir,
         .system = "s",
+        .gpu = "Some GPU",
         .engine = "e",
         .version = "1",
         .peaks = {.bytes_per_s = BANDWIDTH, .bf16_per_s = 1e15, .cache_bytes = cache_bytes},
