@@ -23,7 +23,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define MIN_GROWTH 0.01
 #define N_DEVIATIONS 3
