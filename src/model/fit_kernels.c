@@ -2,7 +2,8 @@
  *
  * Each kind of kernel reads its table; its rows fall into variants (a number format, a regime),
  * each of which becomes a lattice. A tenth of the shapes, by a hash of the shape, is left out of a
- * first fit and judges it; the lattice that is written is fitted to all. */
+ * first fit and judges it; the lattice that is written is fitted to all. Where a kind has two sets
+ * of nodes, another tenth chooses. */
 #include <errno.h>
 #include <gsl/gsl_sort.h>
 #include <gsl/gsl_statistics_double.h>
@@ -20,9 +21,15 @@
 #include "utf8.h"
 
 #define MAX_VARIANTS 64
-#define HELD_OUT_ONE_IN 10
-/* With fewer there is no lattice worth having. */
-#define MIN_SAMPLES 50
+#define N_FOLDS 10
+#define JUDGING_FOLD 0
+#define CHOOSING_FOLD 1
+/* A tenth of fewer rows says nothing: each tenth in turn judges a fit to the others. */
+#define FEW_ROWS 500
+/* What a fine set of nodes, with twice as many values, has to take off the mean error. */
+#define SAVED_PERCENT 0.6
+/* With fewer for each axis there is no lattice worth having. */
+#define MIN_SAMPLES_AN_AXIS 10
 
 struct variant {
     char name[KERNEL_MAX_VARIANT];
@@ -140,12 +147,25 @@ static enum llmsim_status read_table(struct fitting *f, struct llmsim_error *err
 
 /* ---- fits ---- */
 
-/* The kind's axes, each cut to the nodes that the samples reach. */
-static void set_axes(const struct kernel_kind *kind, const struct variant *v,
+static bool has_enough(const struct kernel_kind *kind, const struct variant *v)
+{
+    size_t n_axes = 0;
+    while (n_axes < LLMSIM_LATTICE_MAX_AXES && kind->axes[n_axes].name != NULL)
+        n_axes++;
+    return v->n >= n_axes * MIN_SAMPLES_AN_AXIS;
+}
+
+static unsigned fold_of(const struct kernel_sample *sample)
+{
+    return (unsigned)(sample->shape % N_FOLDS);
+}
+
+/* The axes, each cut to the nodes that the samples reach. */
+static void set_axes(const struct kernel_axis *axes, const struct variant *v,
                      struct llmsim_lattice *lattice)
 {
-    for (unsigned a = 0; a < LLMSIM_LATTICE_MAX_AXES && kind->axes[a].name != NULL; a++) {
-        const struct kernel_axis *axis = &kind->axes[a];
+    for (unsigned a = 0; a < LLMSIM_LATTICE_MAX_AXES && axes[a].name != NULL; a++) {
+        const struct kernel_axis *axis = &axes[a];
         if (strcmp(axis->name, KERNEL_PART_AXIS) == 0) {
             llmsim_lattice_add_axis(lattice, axis->nodes, axis->n);
             continue;
@@ -164,8 +184,9 @@ static void set_axes(const struct kernel_kind *kind, const struct variant *v,
     }
 }
 
-static enum llmsim_status fit_samples(const struct kernel_kind *kind, const struct variant *v,
-                                      bool holds_out, struct llmsim_lattice *lattice,
+/* A lattice of all samples but those of some folds: bit i is of fold i. */
+static enum llmsim_status fit_samples(const struct kernel_axis *axes, const struct variant *v,
+                                      unsigned left_out, struct llmsim_lattice *lattice,
                                       struct llmsim_error *err)
 {
     struct llmsim_lattice_sample *samples = malloc(v->n * sizeof *samples);
@@ -174,9 +195,9 @@ static enum llmsim_status fit_samples(const struct kernel_kind *kind, const stru
     if (samples == NULL)
         return out_of_memory(err);
     for (size_t i = 0; i < v->n; i++)
-        if (!holds_out || v->samples[i].shape % HELD_OUT_ONE_IN != 0)
+        if ((left_out >> fold_of(&v->samples[i]) & 1) == 0)
             samples[n++] = v->samples[i].at;
-    set_axes(kind, v, lattice);
+    set_axes(axes, v, lattice);
     enum llmsim_status status = llmsim_lattice_alloc(lattice, err);
     if (status == LLMSIM_OK)
         status = llmsim_lattice_fit(lattice, samples, n, err);
@@ -184,32 +205,78 @@ static enum llmsim_status fit_samples(const struct kernel_kind *kind, const stru
     return status;
 }
 
-/* Errors of the shapes that the lattice has not seen. */
-static enum llmsim_status judge(const struct variant *v, const struct llmsim_lattice *lattice,
-                                struct llmsim_kernels_error *error, struct llmsim_error *err)
+/* How far off predictions are, in per cent of what was measured. */
+struct errors {
+    double *percent; /* without their signs; room for all samples of a variant */
+    double sum;      /* with them */
+    size_t n;
+};
+
+/* Errors of the shapes of a fold, which the fit has not seen, nor those of the other folds that are
+ * left out. */
+static enum llmsim_status judge(const struct kernel_axis *axes, const struct variant *v,
+                                unsigned fold, unsigned left_out, struct errors *errors,
+                                struct llmsim_error *err)
 {
-    double *percent = malloc((v->n + 1) * sizeof *percent), bias = 0;
-    size_t n = 0;
-    if (percent == NULL)
-        return out_of_memory(err);
-    for (size_t i = 0; i < v->n; i++) {
+    struct llmsim_lattice lattice;
+    enum llmsim_status status = fit_samples(axes, v, left_out | 1u << fold, &lattice, err);
+    for (size_t i = 0; i < v->n && status == LLMSIM_OK; i++) {
         const struct kernel_sample *s = &v->samples[i];
-        if (s->shape % HELD_OUT_ONE_IN != 0 || !s->is_judged)
+        if (fold_of(s) != fold || !s->is_judged)
             continue;
-        double off = 100 * (exp(llmsim_lattice_predict(lattice, &s->at) - s->at.value) - 1);
-        bias += off;
-        percent[n++] = fabs(off);
+        double off = 100 * (exp(llmsim_lattice_predict(&lattice, &s->at) - s->at.value) - 1);
+        errors->sum += off;
+        errors->percent[errors->n++] = fabs(off);
     }
-    error->n_rows = v->n;
-    error->n_held_out = n;
-    if (n > 0) {
-        gsl_sort(percent, 1, n);
-        error->mean_percent = gsl_stats_mean(percent, 1, n);
-        error->p90_percent = gsl_stats_quantile_from_sorted_data(percent, 1, n, 0.9);
-        error->bias_percent = bias / (double)n;
+    llmsim_lattice_fini(&lattice);
+    return status;
+}
+
+/* The set of nodes to take: the fine one, if the kind has one and it is much better. */
+static enum llmsim_status choose_axes(const struct kernel_kind *kind, const struct variant *v,
+                                      struct errors *errors, const struct kernel_axis **axes,
+                                      struct llmsim_error *err)
+{
+    const struct kernel_axis *const sets[] = {kind->axes, kind->fine_axes};
+    double mean[2] = {0, 0};
+    *axes = kind->axes;
+    if (kind->fine_axes[0].name == NULL)
+        return LLMSIM_OK;
+    for (size_t i = 0; i < 2; i++) {
+        errors->n = 0;
+        enum llmsim_status status =
+            judge(sets[i], v, CHOOSING_FOLD, 1u << JUDGING_FOLD, errors, err);
+        if (status != LLMSIM_OK)
+            return status;
+        mean[i] = errors->n > 0 ? gsl_stats_mean(errors->percent, 1, errors->n) : 0;
     }
-    free(percent);
+    if (mean[0] - mean[1] > SAVED_PERCENT)
+        *axes = kind->fine_axes;
     return LLMSIM_OK;
+}
+
+/* Errors of shapes that the lattice has not seen: of one fold, or of each in turn. */
+static enum llmsim_status judge_variant(const struct kernel_axis *axes, const struct variant *v,
+                                        struct errors *errors, struct llmsim_kernels_error *error,
+                                        struct llmsim_error *err)
+{
+    enum llmsim_status status = LLMSIM_OK;
+    unsigned n_folds = v->n < FEW_ROWS ? N_FOLDS : 1;
+    errors->n = 0;
+    errors->sum = 0;
+    for (unsigned fold = 0; fold < n_folds && status == LLMSIM_OK; fold++)
+        status = judge(axes, v, JUDGING_FOLD + fold, 0, errors, err);
+    error->n_rows = v->n;
+    error->n_held_out = errors->n;
+    if (status == LLMSIM_OK && errors->n > 0) {
+        gsl_sort(errors->percent, 1, errors->n);
+        error->mean_percent = gsl_stats_mean(errors->percent, 1, errors->n);
+        error->p90_percent =
+            gsl_stats_quantile_from_sorted_data(errors->percent, 1, errors->n, 0.9);
+        /* To the digit that is shown: no minus before a zero. */
+        error->bias_percent = round(10 * errors->sum / (double)errors->n) / 10 + 0.0;
+    }
+    return status;
 }
 
 /* ---- the file ---- */
@@ -241,9 +308,11 @@ static void write_lattice(struct llmsim_output *out, const struct kernel_kind *k
     unsigned a_line = last->n;
     if (lattice->n_axes > 1 && last->n < FEW_A_LINE)
         a_line *= last[-1].n;
-    for (size_t i = 0; i < lattice->n_values; i++)
-        write_format(out, "%s%s%.0f", i > 0 ? "," : "", i % a_line == 0 ? "\n        " : " ",
+    for (size_t i = 0, column = 0; i < lattice->n_values; i++) {
+        write_format(out, "%s%s%.0f", i > 0 ? "," : "", column == 0 ? "\n        " : "",
                      round(lattice->values[i] * KERNELS_VALUE_UNITS) + 0.0);
+        column = column + 1 < a_line ? column + 1 : 0;
+    }
     llmsim_output_text(out, "]\n    }");
 }
 
@@ -253,13 +322,18 @@ static enum llmsim_status write_variant(const struct fitting *f, const struct va
                                         struct llmsim_error *err)
 {
     struct llmsim_lattice lattice;
+    struct errors errors = {.percent = malloc(v->n * sizeof *errors.percent)};
+    const struct kernel_axis *axes;
     *error = (struct llmsim_kernels_error){.kernel = f->kind->name, .variant = v->name};
-    enum llmsim_status status = fit_samples(f->kind, v, true, &lattice, err);
+    if (errors.percent == NULL)
+        return out_of_memory(err);
+    enum llmsim_status status = choose_axes(f->kind, v, &errors, &axes, err);
     if (status == LLMSIM_OK)
-        status = judge(v, &lattice, error, err);
-    llmsim_lattice_fini(&lattice);
-    if (status == LLMSIM_OK)
-        status = fit_samples(f->kind, v, false, &lattice, err);
+        status = judge_variant(axes, v, &errors, error, err);
+    free(errors.percent);
+    if (status != LLMSIM_OK)
+        return status;
+    status = fit_samples(axes, v, 0, &lattice, err);
     if (status == LLMSIM_OK) {
         write_format(out,
                      "%s\n    {\n      \"kernel\": \"%s\", \"variant\": \"%s\", \"rows\": %zu,\n",
@@ -268,7 +342,7 @@ static enum llmsim_status write_variant(const struct fitting *f, const struct va
                      "      \"held_out\": {\"rows\": %zu, \"mean_percent\": %.1f, \"p90_percent\": "
                      "%.1f, \"bias_percent\": %.1f},\n",
                      error->n_held_out, error->mean_percent, error->p90_percent,
-                     error->bias_percent + 0.0);
+                     error->bias_percent);
         write_lattice(out, f->kind, &lattice);
     }
     llmsim_lattice_fini(&lattice);
@@ -341,7 +415,7 @@ enum llmsim_status llmsim_kernels_fit(const struct llmsim_kernels_source *source
         status = read_table(f, err);
         for (size_t i = 0; i < f->n_variants && status == LLMSIM_OK; i++) {
             struct llmsim_kernels_error error;
-            if (f->variants[i].n < MIN_SAMPLES)
+            if (!has_enough(f->kind, &f->variants[i]))
                 continue;
             status = write_variant(f, &f->variants[i], &out, is_first, &error, err);
             is_first = false;

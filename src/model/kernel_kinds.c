@@ -83,12 +83,26 @@ static bool is_cached(const struct llmsim_peaks *peaks, double bytes, double sec
 
 /* ---- gemm_dtype, m, n, k ---- */
 
+/* A benchmark multiplies by so many matrices of weights in turn. Where a cache holds all of them
+ * and they were read about as fast as memory can at most, or faster, it was not from memory. */
+#define N_MATRICES 6
+#define CACHE_FILLED 1.1
+#define FAST_READ 1.3
+static bool is_cached_gemm(const struct llmsim_peaks *peaks, double weight_bytes, double seconds)
+{
+    double read_s = weight_bytes / peaks->bytes_per_s;
+    return read_s > seconds ||
+           (N_MATRICES * weight_bytes < CACHE_FILLED * peaks->cache_bytes &&
+            read_s > CACHED_SHARE * seconds && FAST_READ * (ROOFLINE_LAUNCH_S + read_s) > seconds);
+}
+
 static bool sample_gemm(const struct kernel_row *row, const struct llmsim_peaks *peaks,
                         struct kernel_sample *sample)
 {
     const char *format = format_name(row->text[0]);
     const double point[] = {row->number[1], row->number[2], row->number[3]};
-    if (format == NULL || !(point[0] > 0 && point[1] > 0 && point[2] > 0))
+    if (format == NULL || !(point[0] > 0 && point[1] > 0 && point[2] > 0) ||
+        is_cached_gemm(peaks, gemm_weight_bytes(format, point[1], point[2]), row->seconds))
         return false;
     (void)snprintf(sample->variant, sizeof sample->variant, "%s%s", format,
                    kernel_gemm_is_aligned(point[0]) ? "" : " unaligned");
@@ -295,16 +309,25 @@ const struct kernel_kind kernel_kinds[N_KERNEL_KINDS] = {
          sample_gemm,
          {{"m", 13, {1, 16, 64, 128, 192, 256, 512, 1024, 1536, 2048, 4096, 8192, 32768}},
           {"n", 10, {32, 128, 512, 1024, 2048, 4096, 8192, 12288, 16384, 65536}},
-          {"k", 9, {32, 128, 512, 1024, 2048, 4096, 8192, 16384, 65536}}}},
+          {"k", 9, {32, 128, 512, 1024, 2048, 4096, 8192, 16384, 65536}}},
+         {{"m",
+           19,
+           {1, 8, 16, 32, 64, 96, 128, 160, 192, 256, 384, 512, 768, 1024, 1536, 2048, 4096, 8192,
+            32768}},
+          {"n",
+           18,
+           {32, 128, 512, 1024, 1536, 2048, 2560, 3072, 3584, 4096, 5120, 6144, 7168, 8192, 10240,
+            12288, 16384, 65536}},
+          {"k", 8, {32, 256, 1024, 2048, 3584, 7168, 8192, 65536}}}},
     [KERNEL_ALL_REDUCE] = {"all_reduce",
                            "custom_allreduce",
                            NULL,
                            {"message_size", "num_gpus", "backend", NULL},
                            sample_all_reduce,
                            {{"bytes",
-                             12,
-                             {256, 4096, 16384, 65536, 262144, 524288, 1048576, 4194304, 16777216,
-                              67108864, 268435456, 1073741824}},
+                             14,
+                             {256, 4096, 16384, 65536, 131072, 262144, 524288, 1048576, 4194304,
+                              8388608, 16777216, 67108864, 268435456, 1073741824}},
                             {"gpus", 3, {2, 4, 8}}}},
     [KERNEL_DECODE_ATTENTION] =
         {"decode_attention",

@@ -63,6 +63,9 @@ struct kernel_kind {
     bool (*sample)(const struct kernel_row *row, const struct llmsim_peaks *peaks,
                    struct kernel_sample *sample);
     struct kernel_axis axes[LLMSIM_LATTICE_MAX_AXES];
+    /* The same axes with other nodes, or none: more values, for libraries whose choice of a kernel
+     * is erratic. A variant has them where they predict it much better. */
+    struct kernel_axis fine_axes[LLMSIM_LATTICE_MAX_AXES];
 };
 
 /* N_KERNEL_KINDS rows. */

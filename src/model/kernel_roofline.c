@@ -5,7 +5,6 @@
 
 #include "detmath.h"
 
-#define LAUNCH_S 2e-6
 #define ACTIVATION_BYTES 2
 
 struct format_row {
@@ -42,7 +41,7 @@ static double longer(double operations, double operations_per_second, double byt
                      double bytes_per_s)
 {
     double arithmetic_s = operations / operations_per_second, memory_s = bytes / bytes_per_s;
-    return LAUNCH_S + (arithmetic_s > memory_s ? arithmetic_s : memory_s);
+    return ROOFLINE_LAUNCH_S + (arithmetic_s > memory_s ? arithmetic_s : memory_s);
 }
 
 bool kernel_gemm_is_aligned(double m)
@@ -59,15 +58,20 @@ double roofline_gemm_s(const struct llmsim_peaks *peaks, const char *format, dou
                   n * k * row->bytes + ACTIVATION_BYTES * m * (n + k), peaks->bytes_per_s);
 }
 
+double gemm_weight_bytes(const char *format, double n, double k)
+{
+    return n * k * find_format(format)->bytes;
+}
+
 double roofline_all_reduce_s(double bytes)
 {
-    return LAUNCH_S + bytes / 100e9;
+    return ROOFLINE_LAUNCH_S + bytes / 100e9;
 }
 
 /* Of a token in the cache: its share of the scores and values, or its bytes. */
 static double token_s(const struct llmsim_peaks *peaks, double operations, double bytes)
 {
-    return longer(operations, peaks->bf16_per_s, bytes, peaks->bytes_per_s) - LAUNCH_S;
+    return longer(operations, peaks->bf16_per_s, bytes, peaks->bytes_per_s) - ROOFLINE_LAUNCH_S;
 }
 
 struct decode_line roofline_decode_attention(const struct llmsim_peaks *peaks,
@@ -75,7 +79,7 @@ struct decode_line roofline_decode_attention(const struct llmsim_peaks *peaks,
 {
     double width = s->heads * s->head_dim;
     return (struct decode_line){
-        LAUNCH_S + 2 * ACTIVATION_BYTES * batch * width / peaks->bytes_per_s,
+        ROOFLINE_LAUNCH_S + 2 * ACTIVATION_BYTES * batch * width / peaks->bytes_per_s,
         token_s(peaks, 4 * width, 2 * s->kv_heads * s->head_dim * s->kv_bytes)};
 }
 
@@ -98,7 +102,8 @@ struct decode_line roofline_decode_mla(const struct llmsim_peaks *peaks, double 
                                        double kv_bytes, double batch)
 {
     double width = heads * (LATENT + LATENT_VALUES);
-    return (struct decode_line){LAUNCH_S + ACTIVATION_BYTES * batch * width / peaks->bytes_per_s,
+    return (struct decode_line){ROOFLINE_LAUNCH_S +
+                                    ACTIVATION_BYTES * batch * width / peaks->bytes_per_s,
                                 token_s(peaks, 2 * width, LATENT * kv_bytes)};
 }
 

@@ -12,11 +12,15 @@
 
 /* Formats by their names in llmsim/shape.h; mxfp4_mxfp8: 4-bit weights, activations of 8 bits. */
 
+#define ROOFLINE_LAUNCH_S 2e-6
+
 /* Rows of the left matrix that fast kernels take as they are; others are padded first, or run in a
  * slower kernel. */
 bool kernel_gemm_is_aligned(double m);
 double roofline_gemm_s(const struct llmsim_peaks *peaks, const char *format, double m, double n,
                        double k);
+
+double gemm_weight_bytes(const char *format, double n, double k);
 
 /* Of the message alone: what a link takes depends on the machine. */
 double roofline_all_reduce_s(double bytes);
