@@ -118,7 +118,7 @@ static enum llmsim_status check_tables(const struct llmsim_composed *c, struct l
         {"attention of decodes", c->decode_s, LLMSIM_N_SIZES, LLMSIM_MAX_S_PER_STEP},
         {"one token of KV cache", c->context_s, LLMSIM_N_SIZES, LLMSIM_MAX_S_PER_CONTEXT_TOKEN},
         {"attention of one prompt token", &c->prefill_s[0][0],
-         LLMSIM_N_PROMPT_SIZES * LLMSIM_N_LENGTH_SIZES, LLMSIM_MAX_S_PER_PROMPT_TOKEN},
+         (size_t)LLMSIM_N_PROMPT_SIZES * LLMSIM_N_LENGTH_SIZES, LLMSIM_MAX_S_PER_PROMPT_TOKEN},
     };
     enum llmsim_status status = LLMSIM_OK;
     for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "detmath.h"
+#include "gsl_errors.h"
 
 #define MAX_CORNERS (2u << LLMSIM_LATTICE_MAX_AXES) /* of the two terms of a sum */
 
@@ -225,7 +226,7 @@ enum llmsim_status llmsim_lattice_fit(struct llmsim_lattice *lattice,
     size_t width = 2 * (n / lattice->axes[0].n) + 1;
     if (width > n)
         width = n;
-    gsl_error_handler_t *handler = gsl_set_error_handler_off();
+    llmsim_gsl_return_errors();
     struct normal e = {gsl_matrix_alloc(n, width), gsl_vector_alloc(n), gsl_vector_alloc(n)};
     enum llmsim_status status = LLMSIM_OK;
     if (e.band == NULL || e.right == NULL || e.solution == NULL)
@@ -238,6 +239,5 @@ enum llmsim_status llmsim_lattice_fit(struct llmsim_lattice *lattice,
     gsl_vector_free(e.solution);
     gsl_vector_free(e.right);
     gsl_matrix_free(e.band);
-    (void)gsl_set_error_handler(handler);
     return status;
 }
