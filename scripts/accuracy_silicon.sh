@@ -8,7 +8,9 @@
 # source tree) has closedloop_silicon.csv, which is not part of this repository: docs/accuracy.md, "The
 # measurements".
 # --rows: write every row's measured and simulated TTFT and TPOT there.
-# --errors: write the errors by kind of model and where the cost came from, as data/errors.json.
+# --errors: write the errors by kind of model and where the cost came from, as data/errors.json. For those
+#   of the roofline every run is predicted once more, as if nobody had measured its GPU: H100 by the
+#   efficiency of H200's kernels, H200 by H100's, B200 by H200's.
 # --every N: only each N-th row.
 #
 # Each replay that fails is named on stderr; if one fails, the exit code is 1.
@@ -77,24 +79,46 @@ make_trace() { # ISL OSL USERS VARIES
 }
 
 n_failed=0
-while IFS=$'\t' read -r group ttft tpot isl osl users varies use options; do
-    make_trace "$isl" "$osl" "$users" "$varies"
-    eval "set -- $options" # from silicon_rows.awk; only the GPU's name is quoted
-    if "$program" replay trace.csv "$@" --policy mixed --max-num-seqs 1024 --kv-cache paged \
-        --max-concurrency "$users" --no-tokens --output out >/dev/null 2>log; then
-        IFS=$'\t' read -r simulated_ttft simulated_tpot <<<"$(means "$varies")"
-        printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$group" "$isl" "$osl" "$users" "$use" \
-            "$ttft" "$simulated_ttft" "$tpot" "$simulated_tpot" "$(method)"
-    else
-        n_failed=$((n_failed + 1))
-        echo "not replayed: $group, $isl and $osl tokens, $users users:" \
-            "$(grep '^llmsim: ' log | tail -n 1)" >&2
-    fi
-done <rows.txt >predicted.txt
+replay() { # USERS OPTION...
+    local users=$1
+    shift
+    "$program" replay trace.csv "$@" --data data --policy mixed --max-num-seqs 1024 --kv-cache paged \
+        --max-concurrency "$users" --no-tokens --output out >/dev/null 2>log
+}
+
+predict() { # print what the rows come out as
+    while IFS=$'\t' read -r group ttft tpot isl osl users varies use options; do
+        make_trace "$isl" "$osl" "$users" "$varies"
+        if eval "replay $users $options"; then # from silicon_rows.awk; only the GPU's name is quoted
+            IFS=$'\t' read -r simulated_ttft simulated_tpot <<<"$(means "$varies")"
+            printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$group" "$isl" "$osl" "$users" \
+                "$use" "$ttft" "$simulated_ttft" "$tpot" "$simulated_tpot" "$(method)"
+        else
+            n_failed=$((n_failed + 1))
+            echo "not replayed: $group, $isl and $osl tokens, $users users:" \
+                "$(grep '^llmsim: ' log | tail -n 1)" >&2
+        fi
+    done <rows.txt
+}
+
+cp -r "${LLMSIM_DATA:-$source/data}" data
+predict >predicted.txt
 echo "$n_failed replays failed" >&2
 {
     printf 'group\tisl\tosl\tusers\tuse\tttft_s\tsimulated_ttft_s\ttpot_s\tsimulated_tpot_s\tmethod\n'
     cat predicted.txt
 } >"$rows"
-awk -f "$source/scripts/silicon_tables.awk" -v errors="$errors" predicted.txt
+awk -f "$source/scripts/silicon_tables.awk" predicted.txt
+if [ -n "$errors" ]; then
+    awk '
+        /^    "/ { gpu = $0 }
+        /"kernels_like"/ && gpu ~ /"NVIDIA (H100 80GB HBM3|B200)"/ { sub(/"[a-z0-9_]*",?$/, "\"h200_sxm\",") }
+        /"kernels_like"/ && gpu ~ /"NVIDIA H200"/ { sub(/"[a-z0-9_]*",?$/, "\"h100_sxm\",") }
+        { print }' data/gpu.json | sed -z 's/,\n    }/\n    }/g' >gpu.json
+    mv gpu.json data/gpu.json
+    predict >others.txt
+    printf '\nAs if nobody had measured the GPU:\n\n'
+    awk -f "$source/scripts/silicon_tables.awk" -v is_short=1 others.txt
+    cat predicted.txt others.txt | awk -f "$source/scripts/silicon_tables.awk" -v errors="$errors" >/dev/null
+fi
 [ "$n_failed" -eq 0 ]

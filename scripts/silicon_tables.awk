@@ -1,6 +1,7 @@
 # silicon_tables.awk: errors of the closed-loop benchmarks, by group and over all, as Markdown.
 #   awk -f silicon_tables.awk [-v errors=FILE] predicted.txt     (accuracy_silicon.sh)
-# With `errors`, also a JSON object of errors by method and kind of model there.
+# With `errors`, also a JSON object of errors by method and kind of model there; with `is_short`, only the
+# first table.
 BEGIN {
     FS = "\t"
 }
@@ -64,6 +65,8 @@ END {
             row(keys[i], keys[i])
     for (use in n_left_out)
         printf "\n%d runs are left out of these: %s.\n", n_left_out[use], use
+    if (is_short)
+        exit
     print "\n| server " head
     for (i = 1; i <= n_keys; i++)
         if (keys[i] ~ /^group /)
