@@ -35,6 +35,11 @@ function note(key, tpot, ttft) {
     add(key "/bias", tpot)
     add(key "/ttft bias", ttft)
 }
+# The head of a table whose first column falls into three.
+function wider(head_) {
+    sub(/\|---\|/, "|---|---|---|", head_)
+    return head_
+}
 function row(name, key) {
     printf "| %s | %d | %+.1f %% | %.1f %% | %.1f %% | %+.1f %% | %.1f %% |\n", name, count[key "/tpot"],
         quantile(key "/bias", 0.5), quantile(key "/tpot", 0.5), quantile(key "/tpot", 0.9),
@@ -67,7 +72,7 @@ END {
         printf "\n%d runs are left out of these: %s.\n", n_left_out[use], use
     if (is_short)
         exit
-    print "\n| server " head
+    print "\n| server | weights | GPUs " wider(head)
     for (i = 1; i <= n_keys; i++)
         if (keys[i] ~ /^group /)
             row(substr(keys[i], 7), keys[i])
