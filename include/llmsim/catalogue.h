@@ -86,6 +86,12 @@ LLMSIM_API LLMSIM_MUST_CHECK enum llmsim_status
 llmsim_catalogue_model(const struct llmsim_catalogue *catalogue, const char *name,
                        struct llmsim_model *model, struct llmsim_error *err);
 
+/* The name of the i-th entry, in the order of the file; NULL behind the last. */
+LLMSIM_API const char *llmsim_catalogue_gpu_name(const struct llmsim_catalogue *catalogue,
+                                                 size_t i);
+LLMSIM_API const char *llmsim_catalogue_model_name(const struct llmsim_catalogue *catalogue,
+                                                   size_t i);
+
 /* PTPS in tokens/s of a model on so many GPUs (1 to 1024), both by their full names.
  * LLMSIM_CATALOGUE if there is no measurement; the message lists the GPUs that have one for this
  * model. */

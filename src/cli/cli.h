@@ -131,12 +131,12 @@ const struct llmsim_choice *cli_dtype_choice(size_t i);
 const struct llmsim_choice *cli_kv_dtype_choice(size_t i);
 /* GPUs of a replica. */
 unsigned cli_replica_gpus(const struct cli_catalogue_options *options);
-#define CLI_CATALOGUE_OPTIONS(type, member)                                                        \
+#define CLI_CATALOGUE_OPTIONS_OF(type, member, is_required)                                        \
     {.name = "model",                                                                              \
      .argument = "M",                                                                              \
      .kind = CLI_STRING,                                                                           \
      .is_no_setting = true,                                                                        \
-     .required = true,                                                                             \
+     .required = is_required,                                                                      \
      .help = "model, a name in model.json (or its part after the '/')",                            \
      .offset = offsetof(type, member.model)},                                                      \
         {.name = "model-name",                                                                     \
@@ -148,7 +148,7 @@ unsigned cli_replica_gpus(const struct cli_catalogue_options *options);
          .argument = "G",                                                                          \
          .kind = CLI_STRING,                                                                       \
          .is_no_setting = true,                                                                    \
-         .required = true,                                                                         \
+         .required = is_required,                                                                  \
          .help = "GPU, a name or alias in gpu.json, or a word of its name",                        \
          .offset = offsetof(type, member.gpu)},                                                    \
         {.name = "gpu-name",                                                                       \
@@ -229,6 +229,10 @@ unsigned cli_replica_gpus(const struct cli_catalogue_options *options);
         .help = "directory of the catalogues (else $LLMSIM_DATA, else the installed one)",         \
         .one_value = true, .offset = offsetof(type, member.data_dir)                               \
     }
+/* The model and the GPU have to be given. */
+#define CLI_CATALOGUE_OPTIONS(type, member) CLI_CATALOGUE_OPTIONS_OF(type, member, true)
+/* Neither has to. */
+#define CLI_CATALOGUE_CHOICE_OPTIONS(type, member) CLI_CATALOGUE_OPTIONS_OF(type, member, false)
 
 enum { CLI_BAD_ROW_STOP, CLI_BAD_ROW_SKIP };
 const struct llmsim_choice *cli_on_bad_row(size_t i);
@@ -363,6 +367,7 @@ void cli_warn_positions(const struct llmsim_model *model, uint64_t n_over, uint6
 
 extern const struct cli_command cli_simulate, cli_replay, cli_validate, cli_plot, cli_profile_gpu,
     cli_profile_model, cli_profile_prompt, cli_profile_decode, cli_trace_info, cli_trace_convert,
-    cli_trace_generate, cli_sweep, cli_sweep_merge, cli_capacity, cli_fit, cli_fit_kernels;
+    cli_trace_generate, cli_sweep, cli_sweep_merge, cli_capacity, cli_fit, cli_fit_kernels,
+    cli_costs;
 
 #endif

@@ -10,11 +10,10 @@
 #include "interrupt.h"
 
 static const struct cli_command *const commands[] = {
-    &cli_replay,         &cli_sweep,         &cli_sweep_merge,
-    &cli_capacity,       &cli_plot,          &cli_simulate,
-    &cli_validate,       &cli_trace_info,    &cli_trace_convert,
-    &cli_trace_generate, &cli_fit,           &cli_fit_kernels,
-    &cli_profile_gpu,    &cli_profile_model, &cli_profile_prompt,
+    &cli_replay,         &cli_sweep,         &cli_sweep_merge,    &cli_capacity,
+    &cli_plot,           &cli_simulate,      &cli_costs,          &cli_validate,
+    &cli_trace_info,     &cli_trace_convert, &cli_trace_generate, &cli_fit,
+    &cli_fit_kernels,    &cli_profile_gpu,   &cli_profile_model,  &cli_profile_prompt,
     &cli_profile_decode,
 };
 #define N_COMMANDS (sizeof commands / sizeof *commands)

@@ -337,6 +337,16 @@ enum llmsim_status llmsim_catalogue_open(const char *data_dir, struct llmsim_cat
     return LLMSIM_OK;
 }
 
+const char *llmsim_catalogue_gpu_name(const struct llmsim_catalogue *catalogue, size_t i)
+{
+    return i < catalogue->n_gpus ? catalogue->gpus[i].gpu.name : NULL;
+}
+
+const char *llmsim_catalogue_model_name(const struct llmsim_catalogue *catalogue, size_t i)
+{
+    return i < catalogue->n_models ? catalogue->models[i].name : NULL;
+}
+
 void llmsim_catalogue_close(struct llmsim_catalogue *catalogue)
 {
     if (catalogue == NULL)
