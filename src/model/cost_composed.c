@@ -102,28 +102,35 @@ llmsim_time llmsim_cost_composed_step(const struct llmsim_cost *cost,
            (llmsim_time)per_context_token * (llmsim_time)shape->context_tokens;
 }
 
-/* What no step may take or be: the bounds that keep the sums of a run inside 128 bits. */
+/* What no step may take or be: the bounds that keep the sums of a run inside 128 bits. A table over
+ * what a step has may take what a coefficient of the step and one of each token may, together. */
 static enum llmsim_status check_tables(const struct llmsim_composed *c, struct llmsim_error *err)
 {
     const struct {
         const char *what;
         const double *table;
         size_t n;
-        double limit;
+        double limit, limit_a_token;
     } tables[] = {
-        {"the CPU time of a step", &c->step_s, 1, LLMSIM_MAX_S_PER_STEP},
-        {"the CPU time of a sequence", &c->seq_s, 1, LLMSIM_MAX_S_PER_PROMPT_TOKEN},
-        {"a step without its attention", c->tokens_s, LLMSIM_N_SIZES, LLMSIM_MAX_S_PER_STEP},
-        {"the head", c->head_s, LLMSIM_N_SIZES, LLMSIM_MAX_S_PER_STEP},
-        {"attention of decodes", c->decode_s, LLMSIM_N_SIZES, LLMSIM_MAX_S_PER_STEP},
-        {"one token of KV cache", c->context_s, LLMSIM_N_SIZES, LLMSIM_MAX_S_PER_CONTEXT_TOKEN},
+        {"the CPU time of a step", &c->step_s, 1, LLMSIM_MAX_S_PER_STEP, 0},
+        {"the CPU time of a sequence", &c->seq_s, 1, LLMSIM_MAX_S_PER_PROMPT_TOKEN, 0},
+        {"a step without its attention", c->tokens_s, LLMSIM_N_SIZES, LLMSIM_MAX_S_PER_STEP,
+         LLMSIM_MAX_S_PER_PROMPT_TOKEN},
+        {"the head", c->head_s, LLMSIM_N_SIZES, LLMSIM_MAX_S_PER_STEP,
+         LLMSIM_MAX_S_PER_PROMPT_TOKEN},
+        {"attention of decodes", c->decode_s, LLMSIM_N_SIZES, LLMSIM_MAX_S_PER_STEP,
+         LLMSIM_MAX_S_PER_PROMPT_TOKEN},
+        {"one token of KV cache", c->context_s, LLMSIM_N_SIZES, LLMSIM_MAX_S_PER_CONTEXT_TOKEN, 0},
         {"attention of one prompt token", &c->prefill_s[0][0],
-         (size_t)LLMSIM_N_PROMPT_SIZES * LLMSIM_N_LENGTH_SIZES, LLMSIM_MAX_S_PER_PROMPT_TOKEN},
+         (size_t)LLMSIM_N_PROMPT_SIZES * LLMSIM_N_LENGTH_SIZES, LLMSIM_MAX_S_PER_PROMPT_TOKEN, 0},
     };
     enum llmsim_status status = LLMSIM_OK;
     for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
         for (size_t i = 0; i < tables[t].n && status == LLMSIM_OK; i++)
-            status = llmsim_cost_check(tables[t].what, tables[t].table[i], tables[t].limit, err);
+            status = llmsim_cost_check(tables[t].what, tables[t].table[i],
+                                       tables[t].limit + tables[t].limit_a_token *
+                                                             (double)llmsim_size_at((unsigned)i),
+                                       err);
     return status;
 }
 
