@@ -81,6 +81,64 @@ static inline struct llmsim_cost case_fitted_cost(uint64_t *state)
 }
 _Static_assert(sizeof(struct llmsim_fitted) == 21 * sizeof(double), "most[] above has them all");
 
+/* Kernels added up, of a small model of a random kind on a random small GPU, which takes about as
+ * long a step as the other costs do. */
+static inline struct llmsim_cost case_composed_cost(uint64_t *state)
+{
+    const unsigned heads = 1u << case_random(state, 4);
+    const struct llmsim_attention_shape attention = {
+        .layers = 2,
+        .num_heads = heads,
+        .num_kv_heads = 1,
+        .head_dim = 64,
+        .v_head_dim = 64,
+    };
+    struct llmsim_model model = {.name = "random",
+                                 .shape = {.is_known = true,
+                                           .hidden_size = 64 * heads,
+                                           .num_hidden_layers = 2,
+                                           .vocab_size = 1000,
+                                           .full = attention,
+                                           .dense_layers = 2,
+                                           .intermediate_size = 256 * heads}};
+    struct llmsim_shape *shape = &model.shape;
+    if (case_random(state, 3) == 0) {
+        shape->full.layers = 1;
+        shape->windowed = attention;
+        shape->windowed.layers = 1;
+        shape->windowed.window = 1 + (unsigned)case_random(state, 200);
+    }
+    if (case_random(state, 3) == 0) {
+        shape->dense_layers = 0;
+        shape->moe = (struct llmsim_moe_shape){
+            .layers = 2, .num_experts = 8, .num_experts_per_tok = 2, .moe_intermediate_size = 128};
+    }
+    const struct llmsim_gpu gpu = {.name = "random",
+                                   .memory_bw_GBps = 1 + (double)case_random(state, 100),
+                                   .bf16_tflops = 0.01 + (double)case_random(state, 100) / 100,
+                                   .link_bw = 1,
+                                   .link_latency_us = 1};
+    const struct llmsim_server server = {
+        .choice = {"random", ""},
+        .step_s = 1e-6 * (double)case_random(state, 300),
+        .seq_s = 1e-6 * (double)case_random(state, 20),
+        .small_kernel_s = 1e-6 * (double)case_random(state, 5),
+        .max_graph_tokens = (uint32_t)case_random(state, 3) * 256,
+    };
+    const struct llmsim_parallelism parallelism = {
+        .tensor = heads > 1 ? 1 + (unsigned)case_random(state, 2) : 1,
+        .pipeline = 1 + (unsigned)case_random(state, 2),
+        .data = shape->moe.layers > 0 ? 1 + (unsigned)case_random(state, 2) : 1,
+    };
+    struct llmsim_composed composed;
+    struct llmsim_cost cost;
+    if (llmsim_compose(&model, &gpu, &server, true, &parallelism, NULL, &composed, NULL) !=
+            LLMSIM_OK ||
+        llmsim_cost_init_composed(&cost, &composed, NULL) != LLMSIM_OK)
+        abort();
+    return cost;
+}
+
 static inline enum llmsim_status case_read(void *self, struct llmsim_request *requests,
                                            size_t capacity, size_t *n, struct llmsim_error *err)
 {
@@ -217,6 +275,10 @@ static inline void case_make(struct random_case *c, uint64_t seed)
     };
     if (case_random(&state, 3) == 0)
         c->config.cost = case_fitted_cost(&state);
+    /* Of a state of its own, so that the rest of a case is what its seed has always made. */
+    uint64_t composed_state = ~seed;
+    if (case_random(&composed_state, 4) == 0)
+        c->config.cost = case_composed_cost(&composed_state);
     c->config.queue_order =
         case_random(&state, 2) == 0 ? "fcfs" : llmsim_order_choice(case_random(&state, 5))->name;
     if (case_random(&state, 2) == 0) {
