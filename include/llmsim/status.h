@@ -2,8 +2,9 @@
  *
  * Every fallible function of the library returns `enum llmsim_status` and takes a
  * `struct llmsim_error *` as its last argument; NULL is allowed there and drops the text. The
- * library never prints and never exits. The value of a status is the exit code that the program
- * ends with, so one table serves both. */
+ * library never prints and never exits. A struct of options that lacks a part which its header does
+ * not call optional is LLMSIM_USAGE, with the part's name. The value of a status is the exit code
+ * that the program ends with, so one table serves both. */
 #ifndef LLMSIM_STATUS_H
 #define LLMSIM_STATUS_H
 

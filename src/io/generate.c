@@ -230,7 +230,7 @@ static enum llmsim_status check_options(const struct llmsim_generate_options *o,
         status = llmsim_lengths_check(&o->prompt, "prompt tokens", err);
     if (status == LLMSIM_OK)
         status = llmsim_lengths_check(&o->output, "output tokens", err);
-    if (status == LLMSIM_OK && is_empirical(o) && o->n_sample == 0)
+    if (status == LLMSIM_OK && is_empirical(o) && (o->n_sample == 0 || o->sample == NULL))
         return llmsim_fail(err, LLMSIM_USAGE,
                            "empirical lengths: expected a trace with at least one request");
     return status;

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "cost_models.h"
+#include "parts.h"
 
 const struct llmsim_cost_model llmsim_cost_models[] = {
     [LLMSIM_COST_PTPS] = {"ptps",
@@ -37,8 +38,11 @@ enum llmsim_status llmsim_cost_apply(struct llmsim_cost *cost,
                                      struct llmsim_error *err)
 {
     struct llmsim_cost changed = *cost;
-    enum llmsim_status status = llmsim_cost_check(
-        "the constant of a step", change->extra_s_per_step, LLMSIM_MAX_S_PER_STEP, err);
+    enum llmsim_status status =
+        LLMSIM_CHECK_PARTS("a cost", err, {cost->model != NULL, "cost model"});
+    if (status == LLMSIM_OK)
+        status = llmsim_cost_check("the constant of a step", change->extra_s_per_step,
+                                   LLMSIM_MAX_S_PER_STEP, err);
     if (status == LLMSIM_OK)
         status = llmsim_cost_check("the constant of a token", change->extra_s_per_token,
                                    LLMSIM_MAX_S_PER_PROMPT_TOKEN, err);

@@ -17,6 +17,7 @@
 #include "kernel_kinds.h"
 #include "kernels_file.h"
 #include "output.h"
+#include "parts.h"
 #include "table.h"
 #include "utf8.h"
 
@@ -388,6 +389,13 @@ enum llmsim_status llmsim_kernels_fit(const struct llmsim_kernels_source *source
                                                         const struct llmsim_kernels_error *error),
                                       void *ctx, struct llmsim_error *err)
 {
+    enum llmsim_status missing = LLMSIM_CHECK_PARTS(
+        "the source of a kernel catalogue", err, {source->tables != NULL, "folder of tables"},
+        {source->system != NULL, "system"}, {source->engine != NULL, "engine"},
+        {source->version != NULL, "version"}, {source->source != NULL, "source"},
+        {source->license != NULL, "license"});
+    if (missing != LLMSIM_OK)
+        return missing;
     struct fitting *f = calloc(1, sizeof *f);
     struct llmsim_output out;
     bool is_first = true;

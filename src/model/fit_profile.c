@@ -316,6 +316,9 @@ enum llmsim_status llmsim_fit_profile_read(const char *const *paths, size_t n_pa
                                            struct llmsim_error *err)
 {
     struct llmsim_fit_profile p = {.n_groups = 0};
+    *profile = p;
+    if (n_paths == 0)
+        return llmsim_fail(err, LLMSIM_USAGE, "no profile was named");
     size_t line = LLMSIM_SHA256_HEX + 1;
     char *hashes = malloc(n_paths * line + 1);
     enum llmsim_status status = hashes != NULL ? LLMSIM_OK : out_of_memory(err);

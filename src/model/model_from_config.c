@@ -5,6 +5,7 @@
 #include "llmsim/catalogue.h"
 #include "llmsim/json_document.h"
 #include "model_config.h"
+#include "parts.h"
 #include "safetensors_size.h"
 #include "utf8.h"
 
@@ -142,7 +143,10 @@ enum llmsim_status llmsim_model_from_config(const struct llmsim_model_source *so
                                             struct llmsim_error *err)
 {
     struct llmsim_json json;
-    enum llmsim_status status = llmsim_json_load_of_others(&json, source->config_path, err);
+    enum llmsim_status status = LLMSIM_CHECK_PARTS("the source of a model", err,
+                                                   {source->config_path != NULL, "config_path"});
+    if (status == LLMSIM_OK)
+        status = llmsim_json_load_of_others(&json, source->config_path, err);
     if (status != LLMSIM_OK)
         return status;
     *shape = (struct llmsim_model_shape){.is_part = false};

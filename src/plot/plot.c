@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "directory.h"
+#include "parts.h"
 #include "plot_kinds.h"
 
 /* A directory of results is of the kind whose file is there, perhaps packed. */
@@ -63,12 +64,21 @@ enum llmsim_status llmsim_plot(const struct llmsim_plot_options *options,
     *report = calloc(1, sizeof **report);
     if (*report == NULL)
         return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
+    enum llmsim_status status =
+        LLMSIM_CHECK_PARTS("a plot", err, {options->dir != NULL, "directory of results"});
+    for (size_t i = 0; i < options->n_requests && status == LLMSIM_OK; i++)
+        status = LLMSIM_CHECK_PARTS("a plot's request", err, {options->requests[i] != NULL, "id"});
+    if (status == LLMSIM_OK && options->n_requests > LLMSIM_PLOT_MAX_REQUESTS)
+        status = llmsim_fail(err, LLMSIM_USAGE, "%zu requests to draw: expected at most %u",
+                             options->n_requests, LLMSIM_PLOT_MAX_REQUESTS);
+    if (status != LLMSIM_OK)
+        return status;
     if (asprintf(&dir, "%s%s%s", options->output != NULL ? options->output : options->dir,
                  options->output != NULL ? "" : "/",
                  options->output != NULL ? "" : LLMSIM_PLOTS_DIR) < 0)
         return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
     struct plot_files files = {.dir = dir, .report = *report};
-    enum llmsim_status status = write_kind(options, &files, err);
+    status = write_kind(options, &files, err);
     if (status == LLMSIM_OK)
         status = plot_files_draw(&files, options, err);
     text_list_fini(&files.scripts);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "numfmt.h"
+#include "parts.h"
 #include "run.h"
 
 static const struct engine *const engines[] = {&llmsim_engine_fast, &llmsim_engine_step};
@@ -475,7 +476,10 @@ static enum llmsim_status set_up(struct run *run, const struct llmsim_replay_con
     };
     if (run->n_replicas == 0)
         run->n_replicas = config->n_replicas > 0 ? config->n_replicas : 1;
-    enum llmsim_status status = check_config(config, err);
+    enum llmsim_status status = LLMSIM_CHECK_PARTS("the configuration of a replay", err,
+                                                   {config->cost.model != NULL, "cost model"});
+    if (status == LLMSIM_OK)
+        status = check_config(config, err);
     return status == LLMSIM_OK ? set_times(run) : status;
 }
 
@@ -507,6 +511,11 @@ enum llmsim_status llmsim_replay(const struct llmsim_replay_config *config,
 {
     struct run run;
     enum llmsim_status status = set_up(&run, config, err);
+    if (status == LLMSIM_OK)
+        status = LLMSIM_CHECK_PARTS("the source of a replay", err,
+                                    {source->read != NULL, "function read"});
+    for (size_t i = 0; i < n_sinks && status == LLMSIM_OK; i++)
+        status = LLMSIM_CHECK_PARTS("a sink", err, {sinks[i].ops != NULL, "functions"});
     if (status != LLMSIM_OK)
         return status;
     run.source = *source;

@@ -10,6 +10,7 @@
 #include "directory.h"
 #include "file_set.h"
 #include "numfmt.h"
+#include "parts.h"
 #include "sinks.h"
 
 /* The order is that of commit: summary.json comes last and seals the set: where it is, all is. */
@@ -197,15 +198,21 @@ enum llmsim_status llmsim_results_open(const struct llmsim_results_options *opti
                                        const struct llmsim_run_description *description,
                                        struct llmsim_results **results, struct llmsim_error *err)
 {
-    struct llmsim_results *r = calloc(1, sizeof *r);
     *results = NULL;
+    enum llmsim_status status =
+        LLMSIM_CHECK_PARTS("a set of results", err, {options->dir != NULL, "directory"});
+    if (status == LLMSIM_OK)
+        status = llmsim_summary_check(description, err);
+    if (status != LLMSIM_OK)
+        return status;
+    struct llmsim_results *r = calloc(1, sizeof *r);
     if (r == NULL || (r->dir = strdup(options->dir)) == NULL) {
         free(r);
         return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
     }
     r->description = *description;
     r->zstd = options->zstd;
-    enum llmsim_status status = check_trace_path(r, options, err);
+    status = check_trace_path(r, options, err);
     if (status == LLMSIM_OK)
         status = llmsim_make_directories(r->dir, err);
     if (status == LLMSIM_OK)

@@ -104,7 +104,10 @@ LLMSIM_MUST_CHECK enum llmsim_status llmsim_summary_init(struct llmsim_summary *
                                                          struct llmsim_error *err);
 void llmsim_summary_fini(struct llmsim_summary *summary);
 
-/* summary.json of a finished run. */
+/* Has it all that summary.json says of the run? LLMSIM_USAGE. */
+LLMSIM_MUST_CHECK enum llmsim_status
+llmsim_summary_check(const struct llmsim_run_description *description, struct llmsim_error *err);
+/* summary.json of a finished run whose description has been checked. */
 LLMSIM_MUST_CHECK enum llmsim_status
 llmsim_summary_write(struct llmsim_summary *summary,
                      const struct llmsim_run_description *description, struct llmsim_output *out,

@@ -4,6 +4,7 @@
 
 #include "llmsim/json_document.h"
 #include "llmsim/version.h"
+#include "parts.h"
 #include "sinks.h"
 
 /* mean, p50, … of a stat whose integers count `unit`ths. */
@@ -299,6 +300,24 @@ static void add_trace(struct llmsim_json_document *json, const struct llmsim_run
     llmsim_json_add_string(json, trace, "sha256", status.sha256);
     if (status.origin_ns != 0)
         llmsim_json_add_ns(json, trace, "origin_s", status.origin_ns);
+}
+
+enum llmsim_status llmsim_summary_check(const struct llmsim_run_description *d,
+                                        struct llmsim_error *err)
+{
+    enum llmsim_status status =
+        LLMSIM_CHECK_PARTS("the description of a run", err, {d->config != NULL, "configuration"},
+                           {d->config != NULL && d->config->cost.model != NULL, "cost model"},
+                           {d->model != NULL, "model"}, {d->gpu != NULL, "GPU"},
+                           {d->trace_name != NULL, "name of the trace"},
+                           {d->n_settings == 0 || d->settings != NULL, "settings"});
+    for (size_t i = 0; i < d->n_settings && status == LLMSIM_OK; i++) {
+        const struct llmsim_setting *setting = &d->settings[i];
+        status = LLMSIM_CHECK_PARTS(
+            "a setting", err, {setting->name != NULL, "name"},
+            {setting->kind != LLMSIM_SETTING_TEXT || setting->text != NULL, "text"});
+    }
+    return status;
 }
 
 enum llmsim_status llmsim_summary_write(struct llmsim_summary *summary,

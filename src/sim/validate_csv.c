@@ -3,6 +3,7 @@
 
 #include "numfmt.h"
 #include "output.h"
+#include "parts.h"
 
 static char *put_text(char *p, const char *text, size_t n)
 {
@@ -50,7 +51,13 @@ enum llmsim_status llmsim_validate_write(const char *path,
                                          struct llmsim_error *err)
 {
     struct llmsim_output out;
-    enum llmsim_status status = llmsim_output_open(&out, path, LLMSIM_COMPRESS_NONE, err);
+    enum llmsim_status status = LLMSIM_OK;
+    for (size_t i = 0; i < n_parts && status == LLMSIM_OK; i++)
+        status = LLMSIM_CHECK_PARTS("a part of a validation", err, {parts[i].name != NULL, "name"},
+                                    {parts[i].run != NULL, "measured run"},
+                                    {parts[i].simulated != NULL, "simulated latencies"});
+    if (status == LLMSIM_OK)
+        status = llmsim_output_open(&out, path, LLMSIM_COMPRESS_NONE, err);
     if (status != LLMSIM_OK)
         return status;
     llmsim_output_text(&out, "part,row,arrival_s,prompt_tokens,output_tokens,"

@@ -6,6 +6,7 @@
 #include "directory.h"
 #include "llmsim/sweep.h"
 #include "output.h"
+#include "parts.h"
 #include "sinks.h"
 
 /* What the summary's classes live in. */
@@ -43,11 +44,16 @@ enum llmsim_status llmsim_simulate_point(const struct llmsim_memory_trace *memor
                                          struct llmsim_run_description *description,
                                          struct llmsim_point *point, struct llmsim_error *err)
 {
+    *point = (struct llmsim_point){.n_replicas = 0};
+    enum llmsim_status status =
+        LLMSIM_CHECK_PARTS("a point", err, {description->config != NULL, "configuration"});
+    if (status != LLMSIM_OK)
+        return status;
     struct llmsim_memory_cursor cursor = {.memory = memory, .rate_scale = description->rate_scale};
     struct llmsim_source source = llmsim_memory_source(&cursor);
     struct backlog_sink backlog = {.stride = 1};
     description->trace = memory->trace;
-    enum llmsim_status status = point_init(point, memory, description, err);
+    status = point_init(point, memory, description, err);
     const struct llmsim_sink sinks[] = {
         {&llmsim_summary_sink_ops, &point->summary},
         {&llmsim_classes_sink_ops, point->classes},
@@ -96,7 +102,9 @@ enum llmsim_status llmsim_point_write_summary(struct llmsim_point *point,
                                               struct llmsim_error *err)
 {
     char *path = NULL;
-    enum llmsim_status status = llmsim_make_directories(dir, err);
+    enum llmsim_status status = llmsim_summary_check(description, err);
+    if (status == LLMSIM_OK)
+        status = llmsim_make_directories(dir, err);
     if (status != LLMSIM_OK)
         return status;
     if (asprintf(&path, "%s/%06llu.json", dir, (unsigned long long)number) < 0)

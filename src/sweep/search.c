@@ -1,5 +1,6 @@
 /* search.c: the border between good and bad values, by bisection. */
 #include "llmsim/sweep.h"
+#include "parts.h"
 
 struct run {
     const struct llmsim_search *search;
@@ -90,7 +91,10 @@ enum llmsim_status llmsim_search_border(const struct llmsim_search *search,
 {
     const struct run run = {search, result, err};
     *result = (struct llmsim_search_result){0};
-    enum llmsim_status status = bracket(&run);
+    enum llmsim_status status =
+        LLMSIM_CHECK_PARTS("a search", err, {search->is_good != NULL, "function is_good"});
+    if (status == LLMSIM_OK)
+        status = bracket(&run);
     if (status == LLMSIM_OK && result->good != 0 && result->bad != 0)
         status = bisect(&run);
     if (status == LLMSIM_OK && result->good != 0)

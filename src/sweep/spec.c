@@ -12,6 +12,7 @@
 #include "grid.h"
 #include "json_file.h"
 #include "llmsim/nearest.h"
+#include "parts.h"
 
 struct spec {
     struct llmsim_grid *grid;
@@ -357,7 +358,11 @@ enum llmsim_status llmsim_grid_load(struct llmsim_grid *grid, const char *path,
                                     const struct llmsim_grid_keys *keys, struct llmsim_error *err)
 {
     struct spec spec = {.grid = grid, .keys = keys, .err = err};
-    enum llmsim_status status = llmsim_json_load(&spec.json, path, err);
+    enum llmsim_status status =
+        LLMSIM_CHECK_PARTS("the set of keys", err, {keys->name != NULL, "function name"},
+                           {keys->check != NULL, "function check"});
+    if (status == LLMSIM_OK)
+        status = llmsim_json_load(&spec.json, path, err);
     if (status != LLMSIM_OK)
         return status;
     const cJSON *member;

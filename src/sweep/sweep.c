@@ -6,6 +6,7 @@
 #include "file_set.h"
 #include "journal.h"
 #include "manifest.h"
+#include "parts.h"
 
 struct llmsim_sweep {
     struct llmsim_sweep_options options;
@@ -67,13 +68,19 @@ static enum llmsim_status open_journal(struct llmsim_sweep *s, struct llmsim_err
 enum llmsim_status llmsim_sweep_open(const struct llmsim_sweep_options *options,
                                      struct llmsim_sweep **sweep, struct llmsim_error *err)
 {
-    struct llmsim_sweep *s = calloc(1, sizeof *s);
     *sweep = NULL;
+    enum llmsim_status status = LLMSIM_CHECK_PARTS(
+        "a sweep", err, {options->dir != NULL, "directory"},
+        {options->file_name != NULL, "name of its table"}, {options->header != NULL, "header"},
+        {options->manifest != NULL, "manifest"});
+    if (status != LLMSIM_OK)
+        return status;
+    struct llmsim_sweep *s = calloc(1, sizeof *s);
     if (s == NULL)
         return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
     s->options = *options;
     s->journal.fd = -1;
-    enum llmsim_status status = llmsim_make_directories(options->dir, err);
+    status = llmsim_make_directories(options->dir, err);
     if (status == LLMSIM_OK) {
         complete_manifest(options);
         status = open_journal(s, err);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "llmsim/sweep.h"
+#include "parts.h"
 
 struct crew {
     struct llmsim_sweep *sweep;
@@ -85,6 +86,10 @@ enum llmsim_status llmsim_sweep_run(struct llmsim_sweep *sweep,
                                     const struct llmsim_sweep_work *work_to_do, unsigned n_jobs,
                                     struct llmsim_error *err)
 {
+    enum llmsim_status missing = LLMSIM_CHECK_PARTS(
+        "the work of a sweep", err, {work_to_do->compute != NULL, "function compute"});
+    if (missing != LLMSIM_OK)
+        return missing;
     struct llmsim_sweep_progress progress = llmsim_sweep_get_progress(sweep);
     struct crew crew = {.sweep = sweep, .work = work_to_do, .err = err};
     crew.pending = malloc((progress.n_points - progress.n_finished + 1) * sizeof *crew.pending);
