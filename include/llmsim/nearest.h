@@ -22,7 +22,8 @@ struct llmsim_nearest {
 LLMSIM_API void llmsim_nearest_offer(struct llmsim_nearest *nearest, const char *word);
 
 /* Insertions, deletions and replacements of one character that turn `a` into `b`; case does not
- * count. Characters of `b` after the 127th are left out. Cost: strlen(a) × strlen(b). */
+ * count. Characters of `b` after the 127th are left out; of an `a` of 254 and more it is the
+ * length. Cost: strlen(a) × strlen(b), of short ones. */
 LLMSIM_API size_t llmsim_edit_distance(const char *a, const char *b);
 
 #ifdef __cplusplus

@@ -16,6 +16,7 @@
 #include "llmsim/cost.h"
 #include "llmsim/nearest.h"
 #include "model_entry.h"
+#include "name_table.h"
 #include "output.h"
 
 /* Names that an error lists. */
@@ -32,6 +33,8 @@ struct llmsim_catalogue {
     struct gpu_entry *gpus;
     struct llmsim_model *models;
     size_t n_gpus, n_models;
+    struct llmsim_name_table gpu_names, aliases; /* of struct gpu_entry */
+    struct llmsim_name_table model_names;        /* of struct llmsim_model */
 };
 
 /* ---- the files ---- */
@@ -127,19 +130,21 @@ enum llmsim_status llmsim_catalogue_find_dir(const char *data_dir, char *path, s
     return LLMSIM_OK;
 }
 
-/* The name of an entry, which is also refused where it equals another's but for the case. */
+/* The name of an entry, which is also refused where it equals another's but for the case; `value`
+ * is what it stands for. */
 static enum llmsim_status read_name(const struct llmsim_json *json, const cJSON *entry,
+                                    struct llmsim_name_table *names, const void *value,
                                     char name[static LLMSIM_MAX_NAME + 1], struct llmsim_error *err)
 {
     size_t length = strlen(entry->string);
     if (length == 0 || length > LLMSIM_MAX_NAME)
         return llmsim_json_fail(json, entry, err, "a name has 1 to %d bytes, this one has %zu",
                                 LLMSIM_MAX_NAME, length);
-    for (const cJSON *e = json->root->child; e != entry; e = e->next)
-        if (strcasecmp(e->string, entry->string) == 0)
-            return llmsim_json_fail(json, entry, err,
-                                    "\"%s\" and \"%s\" differ in case only, which names ignore",
-                                    e->string, entry->string);
+    const struct llmsim_named *other = llmsim_name_table_add(names, entry->string, value);
+    if (other != NULL)
+        return llmsim_json_fail(json, entry, err,
+                                "\"%s\" and \"%s\" differ in case only, which names ignore",
+                                other->name, entry->string);
     memcpy(name, entry->string, length + 1);
     return LLMSIM_OK;
 }
@@ -172,13 +177,15 @@ static enum llmsim_status load_object(const char *dir, const char *file, struct 
 static enum llmsim_status read_gpus(struct llmsim_catalogue *c, struct llmsim_error *err)
 {
     const cJSON *entry;
-    c->gpus = calloc((size_t)cJSON_GetArraySize(c->gpu_json.root) + 1, sizeof *c->gpus);
-    if (c->gpus == NULL)
+    size_t n = (size_t)cJSON_GetArraySize(c->gpu_json.root);
+    c->gpus = calloc(n + 1, sizeof *c->gpus);
+    if (c->gpus == NULL || !llmsim_name_table_init(&c->gpu_names, n))
         return out_of_memory(err);
     cJSON_ArrayForEach(entry, c->gpu_json.root)
     {
         struct gpu_entry *e = &c->gpus[c->n_gpus++];
-        enum llmsim_status status = read_name(&c->gpu_json, entry, e->gpu.name, err);
+        enum llmsim_status status =
+            read_name(&c->gpu_json, entry, &c->gpu_names, e, e->gpu.name, err);
         if (status == LLMSIM_OK)
             status =
                 llmsim_json_read(&c->gpu_json, entry, gpu_keys, LLMSIM_JSON_REFUSE_UNKNOWN, e, err);
@@ -188,56 +195,51 @@ static enum llmsim_status read_gpus(struct llmsim_catalogue *c, struct llmsim_er
     return LLMSIM_OK;
 }
 
-static bool has_alias(const struct gpu_entry *e, const char *name)
-{
-    const cJSON *alias;
-    cJSON_ArrayForEach(alias, e->aliases)
-    {
-        if (strcasecmp(alias->valuestring, name) == 0)
-            return true;
-    }
-    return false;
-}
-
 /* An alias may be a word that several names have (that is what it decides), but not a whole name
  * or another entry's alias. */
-static enum llmsim_status check_alias(const struct llmsim_catalogue *c, const struct gpu_entry *e,
-                                      const cJSON *alias, struct llmsim_error *err)
+static enum llmsim_status read_alias(struct llmsim_catalogue *c, const struct gpu_entry *e,
+                                     const cJSON *alias, struct llmsim_error *err)
 {
-    for (const struct gpu_entry *other = c->gpus; other < c->gpus + c->n_gpus; other++)
-        if (strcasecmp(other->gpu.name, alias->valuestring) == 0 ||
-            (other < e && has_alias(other, alias->valuestring)))
-            return llmsim_json_fail(&c->gpu_json, alias, err,
-                                    "alias \"%s\" of \"%s\" already stands for \"%s\"",
-                                    alias->valuestring, e->gpu.name, other->gpu.name);
-    return LLMSIM_OK;
+    const struct llmsim_named *other = llmsim_name_table_find(&c->gpu_names, alias->valuestring);
+    if (other == NULL)
+        other = llmsim_name_table_add(&c->aliases, alias->valuestring, e);
+    if (other == NULL || (other->value == e && strcasecmp(other->name, e->gpu.name) != 0))
+        return LLMSIM_OK; /* its own, twice */
+    return llmsim_json_fail(&c->gpu_json, alias, err,
+                            "alias \"%s\" of \"%s\" already stands for \"%s\"", alias->valuestring,
+                            e->gpu.name, ((const struct gpu_entry *)other->value)->gpu.name);
 }
 
-static enum llmsim_status check_aliases(const struct llmsim_catalogue *c, struct llmsim_error *err)
+static enum llmsim_status read_aliases(struct llmsim_catalogue *c, struct llmsim_error *err)
 {
     enum llmsim_status status = LLMSIM_OK;
+    size_t n = 0;
+    for (size_t i = 0; i < c->n_gpus; i++)
+        n += c->gpus[i].aliases != NULL ? (size_t)cJSON_GetArraySize(c->gpus[i].aliases) : 0;
+    if (!llmsim_name_table_init(&c->aliases, n))
+        return out_of_memory(err);
     for (size_t i = 0; i < c->n_gpus; i++) {
         const cJSON *alias = c->gpus[i].aliases != NULL ? c->gpus[i].aliases->child : NULL;
         for (; alias != NULL && status == LLMSIM_OK; alias = alias->next)
-            status = check_alias(c, &c->gpus[i], alias, err);
+            status = read_alias(c, &c->gpus[i], alias, err);
     }
     return status;
 }
 
-static enum llmsim_status read_models(const struct llmsim_json *json, struct llmsim_model **models,
-                                      size_t *n, struct llmsim_error *err)
+static enum llmsim_status read_models(struct llmsim_catalogue *c, struct llmsim_error *err)
 {
     const cJSON *entry;
-    *n = 0;
-    *models = calloc((size_t)cJSON_GetArraySize(json->root) + 1, sizeof **models);
-    if (*models == NULL)
+    size_t n = (size_t)cJSON_GetArraySize(c->model_json.root);
+    c->models = calloc(n + 1, sizeof *c->models);
+    if (c->models == NULL || !llmsim_name_table_init(&c->model_names, n))
         return out_of_memory(err);
-    cJSON_ArrayForEach(entry, json->root)
+    cJSON_ArrayForEach(entry, c->model_json.root)
     {
-        struct llmsim_model *m = &(*models)[(*n)++];
-        enum llmsim_status status = read_name(json, entry, m->name, err);
+        struct llmsim_model *m = &c->models[c->n_models++];
+        enum llmsim_status status =
+            read_name(&c->model_json, entry, &c->model_names, m, m->name, err);
         if (status == LLMSIM_OK)
-            status = llmsim_model_entry_read(json, entry, m, err);
+            status = llmsim_model_entry_read(&c->model_json, entry, m, err);
         if (status != LLMSIM_OK)
             return status;
     }
@@ -262,14 +264,38 @@ static enum llmsim_status check_fits(const struct llmsim_json *json, const cJSON
     return status;
 }
 
-/* Without model.json and gpu.json the names may be any. */
-static enum llmsim_status check_ptps_of_model(const struct llmsim_catalogue *c, const cJSON *model,
-                                              struct llmsim_error *err)
+/* The keys of an object by their names; those of no object are any. */
+struct keys {
+    const cJSON *object;
+    struct llmsim_name_table names;
+};
+
+static bool keys_init(struct keys *keys, const cJSON *object)
 {
-    const struct llmsim_json *json = &c->ptps_json;
+    const cJSON *member;
+    *keys = (struct keys){.object = object};
+    if (object == NULL)
+        return true;
+    if (!llmsim_name_table_init(&keys->names, (size_t)cJSON_GetArraySize(object)))
+        return false;
+    cJSON_ArrayForEach(member, object)(void)
+        llmsim_name_table_add(&keys->names, member->string, member);
+    return true;
+}
+
+static bool has_key(const struct keys *keys, const char *name)
+{
+    const struct llmsim_named *found = llmsim_name_table_find(&keys->names, name);
+    return keys->object == NULL || (found != NULL && strcmp(found->name, name) == 0);
+}
+
+/* Without model.json and gpu.json the names may be any. */
+static enum llmsim_status check_ptps_of_model(const struct llmsim_json *json,
+                                              const struct keys *models, const struct keys *gpus,
+                                              const cJSON *model, struct llmsim_error *err)
+{
     const cJSON *gpu;
-    if (c->model_json.root != NULL &&
-        cJSON_GetObjectItemCaseSensitive(c->model_json.root, model->string) == NULL)
+    if (!has_key(models, model->string))
         return llmsim_json_fail(json, model, err, "model \"%.127s\" is not in model.json",
                                 model->string);
     if (!cJSON_IsObject(model))
@@ -277,8 +303,7 @@ static enum llmsim_status check_ptps_of_model(const struct llmsim_catalogue *c, 
                                 model->string);
     cJSON_ArrayForEach(gpu, model)
     {
-        if (c->gpu_json.root != NULL &&
-            cJSON_GetObjectItemCaseSensitive(c->gpu_json.root, gpu->string) == NULL)
+        if (!has_key(gpus, gpu->string))
             return llmsim_json_fail(json, gpu, err, "\"%s\": GPU \"%.127s\" is not in gpu.json",
                                     model->string, gpu->string);
         if (!is_ptps(gpu) && !cJSON_IsObject(gpu))
@@ -297,12 +322,17 @@ static enum llmsim_status check_ptps_of_model(const struct llmsim_catalogue *c, 
 static enum llmsim_status check_ptps(const struct llmsim_catalogue *c, struct llmsim_error *err)
 {
     const cJSON *model;
+    struct keys models, gpus = {.object = NULL};
     enum llmsim_status status = LLMSIM_OK;
+    if (!keys_init(&models, c->model_json.root) || !keys_init(&gpus, c->gpu_json.root))
+        status = out_of_memory(err);
     cJSON_ArrayForEach(model, c->ptps_json.root)
     {
         if (status == LLMSIM_OK)
-            status = check_ptps_of_model(c, model, err);
+            status = check_ptps_of_model(&c->ptps_json, &models, &gpus, model, err);
     }
+    llmsim_name_table_fini(&models.names);
+    llmsim_name_table_fini(&gpus.names);
     return status;
 }
 
@@ -320,11 +350,11 @@ enum llmsim_status llmsim_catalogue_open(const char *data_dir, struct llmsim_cat
     if (status == LLMSIM_OK)
         status = read_gpus(c, err);
     if (status == LLMSIM_OK)
-        status = check_aliases(c, err);
+        status = read_aliases(c, err);
     if (status == LLMSIM_OK)
         status = load_object(dir, "model.json", &c->model_json, err);
     if (status == LLMSIM_OK)
-        status = read_models(&c->model_json, &c->models, &c->n_models, err);
+        status = read_models(c, err);
     if (status == LLMSIM_OK)
         status = load_object(dir, "ptps.json", &c->ptps_json, err);
     if (status == LLMSIM_OK)
@@ -347,6 +377,15 @@ const char *llmsim_catalogue_model_name(const struct llmsim_catalogue *catalogue
     return i < catalogue->n_models ? catalogue->models[i].name : NULL;
 }
 
+static void free_entries(struct llmsim_catalogue *c)
+{
+    free(c->gpus);
+    free(c->models);
+    llmsim_name_table_fini(&c->gpu_names);
+    llmsim_name_table_fini(&c->aliases);
+    llmsim_name_table_fini(&c->model_names);
+}
+
 void llmsim_catalogue_close(struct llmsim_catalogue *catalogue)
 {
     if (catalogue == NULL)
@@ -354,8 +393,7 @@ void llmsim_catalogue_close(struct llmsim_catalogue *catalogue)
     llmsim_json_fini(&catalogue->gpu_json);
     llmsim_json_fini(&catalogue->model_json);
     llmsim_json_fini(&catalogue->ptps_json);
-    free(catalogue->gpus);
-    free(catalogue->models);
+    free_entries(catalogue);
     free(catalogue);
 }
 
@@ -396,36 +434,22 @@ static void print_listing(const struct listing *l, char text[static LISTING_TEXT
                                  l->names[i]);
 }
 
-/* A search for the entry that `wanted` names: the one of that very name, else the only one of which
- * it names a part. */
+/* A search for the entry of which `wanted` names a part. */
 struct search {
     const char *wanted;
     size_t found;
-    bool is_exact;
-    struct listing fits; /* by a part of the name */
-    struct listing all;  /* the nearest first */
+    struct listing fits;
+    struct listing nearest; /* where none fits */
 };
-
-enum fit { FIT_NONE, FIT_PART, FIT_EXACT };
-
-static void consider(struct search *s, size_t index, const char *name, enum fit fit, size_t score)
-{
-    offer(&s->all, name, score);
-    if (fit == FIT_PART)
-        offer(&s->fits, name, score);
-    if (fit == FIT_EXACT || (fit == FIT_PART && !s->is_exact))
-        s->found = index;
-    s->is_exact = s->is_exact || fit == FIT_EXACT;
-}
 
 static enum llmsim_status conclude(const struct search *s, const char *what, const char *file,
                                    struct llmsim_error *err)
 {
     char list[LISTING_TEXT_MAX];
-    if (s->is_exact || s->fits.offered == 1)
+    if (s->fits.offered == 1)
         return LLMSIM_OK;
     if (s->fits.offered == 0) {
-        print_listing(&s->all, list);
+        print_listing(&s->nearest, list);
         return llmsim_fail_at(err, LLMSIM_CATALOGUE, file, 0, 0,
                               "no %s has the name '%.127s'; the nearest: %s", what, s->wanted,
                               list);
@@ -463,51 +487,63 @@ static bool has_word(const char *name, const char *wanted)
     return false;
 }
 
-static void consider_gpu(struct search *s, size_t index, const struct gpu_entry *e)
+static size_t distance_to_gpu(const struct gpu_entry *e, const char *wanted)
 {
-    enum fit fit = has_word(e->gpu.name, s->wanted) ? FIT_PART : FIT_NONE;
-    size_t distance = distance_to(e->gpu.name, s->wanted);
-    if (strcasecmp(e->gpu.name, s->wanted) == 0 || has_alias(e, s->wanted))
-        fit = FIT_EXACT;
+    size_t distance = distance_to(e->gpu.name, wanted);
     const cJSON *alias;
     cJSON_ArrayForEach(alias, e->aliases)
     {
-        size_t d = distance_to(alias->valuestring, s->wanted);
+        size_t d = distance_to(alias->valuestring, wanted);
         distance = d < distance ? d : distance;
     }
-    consider(s, index, e->gpu.name, fit, distance);
+    return distance;
 }
 
 enum llmsim_status llmsim_catalogue_gpu(const struct llmsim_catalogue *catalogue, const char *name,
                                         struct llmsim_gpu *gpu, struct llmsim_error *err)
 {
+    const struct llmsim_named *exact = llmsim_name_table_find(&catalogue->gpu_names, name);
+    if (exact == NULL)
+        exact = llmsim_name_table_find(&catalogue->aliases, name);
+    if (exact != NULL) {
+        *gpu = ((const struct gpu_entry *)exact->value)->gpu;
+        return LLMSIM_OK;
+    }
     struct search search = {.wanted = name};
     for (size_t i = 0; i < catalogue->n_gpus; i++)
-        consider_gpu(&search, i, &catalogue->gpus[i]);
+        if (has_word(catalogue->gpus[i].gpu.name, name)) {
+            offer(&search.fits, catalogue->gpus[i].gpu.name, 0);
+            search.found = i;
+        }
+    for (size_t i = 0; i < catalogue->n_gpus && search.fits.offered == 0; i++)
+        offer(&search.nearest, catalogue->gpus[i].gpu.name,
+              distance_to_gpu(&catalogue->gpus[i], name));
     enum llmsim_status status = conclude(&search, "GPU", catalogue->gpu_json.path, err);
     if (status == LLMSIM_OK)
         *gpu = catalogue->gpus[search.found].gpu;
     return status;
 }
 
-static void consider_model(struct search *s, size_t index, const char *name)
-{
-    const char *slash = strrchr(name, '/');
-    enum fit fit = FIT_NONE;
-    if (strcasecmp(name, s->wanted) == 0)
-        fit = FIT_EXACT;
-    else if (slash != NULL && strcasecmp(slash + 1, s->wanted) == 0)
-        fit = FIT_PART;
-    consider(s, index, name, fit, distance_to(name, s->wanted));
-}
-
 enum llmsim_status llmsim_catalogue_model(const struct llmsim_catalogue *catalogue,
                                           const char *name, struct llmsim_model *model,
                                           struct llmsim_error *err)
 {
+    const struct llmsim_named *exact = llmsim_name_table_find(&catalogue->model_names, name);
+    if (exact != NULL) {
+        *model = *(const struct llmsim_model *)exact->value;
+        return LLMSIM_OK;
+    }
     struct search search = {.wanted = name};
-    for (size_t i = 0; i < catalogue->n_models; i++)
-        consider_model(&search, i, catalogue->models[i].name);
+    for (size_t i = 0; i < catalogue->n_models; i++) {
+        const char *slash = strrchr(catalogue->models[i].name, '/');
+        if (slash == NULL || strcasecmp(slash + 1, name) != 0)
+            continue;
+        offer(&search.fits, catalogue->models[i].name, 0);
+        search.found = i;
+    }
+    for (size_t i = 0; i < catalogue->n_models && search.fits.offered == 0; i++)
+        offer(&search.nearest, catalogue->models[i].name,
+              distance_to(catalogue->models[i].name, name));
     enum llmsim_status status = conclude(&search, "model", catalogue->model_json.path, err);
     if (status == LLMSIM_OK)
         *model = catalogue->models[search.found];
@@ -719,10 +755,9 @@ static enum llmsim_status write_text(const char *path, const char *text, struct 
 /* Would the catalogue be right with this text? Nothing is written if not. */
 static enum llmsim_status check_models(const struct llmsim_json *json, struct llmsim_error *err)
 {
-    struct llmsim_model *models = NULL;
-    size_t n;
-    enum llmsim_status status = read_models(json, &models, &n, err);
-    free(models);
+    struct llmsim_catalogue c = {.model_json = *json};
+    enum llmsim_status status = read_models(&c, err);
+    free_entries(&c);
     return status;
 }
 
@@ -731,8 +766,8 @@ static enum llmsim_status check_gpus(const struct llmsim_json *json, struct llms
     struct llmsim_catalogue c = {.gpu_json = *json};
     enum llmsim_status status = read_gpus(&c, err);
     if (status == LLMSIM_OK)
-        status = check_aliases(&c, err);
-    free(c.gpus);
+        status = read_aliases(&c, err);
+    free_entries(&c);
     return status;
 }
 

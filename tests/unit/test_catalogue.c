@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "llmsim/catalogue.h"
 #include "support/errors.h"
@@ -654,4 +655,47 @@ Test(catalogue, a_wrong_gpu_is_not_written)
     char *text = read_text(".", "gpu.json", NULL);
     cr_expect_str_eq(text, before);
     free(text);
+}
+
+/* Work that grows with the square of the entries took minutes. */
+Test(catalogue, a_hundred_thousand_entries)
+{
+    enum { N = 100000 };
+    FILE *gpus = fopen("gpu.json", "w"), *models = fopen("model.json", "w");
+    FILE *ptps = fopen("ptps.json", "w");
+    cr_assert(gpus != NULL && models != NULL && ptps != NULL);
+    for (int i = 0; i < N; i++) {
+        const char *begin = i == 0 ? "{" : ",\n";
+        (void)fprintf(gpus,
+                      "%s\"gpu %d\": {\"memory_cap\": 48, \"memory_bw\": 768, \"memory_bw_util\": "
+                      "60, \"aliases\": [\"alias%d\"]}",
+                      begin, i, i);
+        (void)fprintf(models,
+                      "%s\"org/m%d\": {\"num_hidden_layers\": 4, \"num_heads\": 2, "
+                      "\"model_size_GB\": 1.5, \"kvc_size_KB\": 32}",
+                      begin, i);
+        (void)fprintf(ptps, "%s\"org/m%d\": {\"gpu %d\": %d}", begin, i, i, i + 1);
+    }
+    FILE *const files[] = {gpus, models, ptps};
+    for (size_t i = 0; i < 3; i++)
+        cr_assert(fputs("}\n", files[i]) >= 0 && fclose(files[i]) == 0);
+    struct llmsim_catalogue *c;
+    struct llmsim_gpu gpu;
+    struct llmsim_model model;
+    double tokens_per_s;
+    clock_t begin = clock();
+    cr_assert_eq(llmsim_catalogue_open(".", &c, &err), LLMSIM_OK, "%s", err.message);
+    for (int i = 0; i < N; i += 100) {
+        char name[32];
+        (void)snprintf(name, sizeof name, "ALIAS%d", i);
+        cr_assert_eq(llmsim_catalogue_gpu(c, name, &gpu, &err), LLMSIM_OK);
+        (void)snprintf(name, sizeof name, "Org/M%d", i);
+        cr_assert_eq(llmsim_catalogue_model(c, name, &model, &err), LLMSIM_OK);
+    }
+    cr_expect_str_eq(gpu.name, "gpu 99900");
+    cr_assert_eq(llmsim_catalogue_ptps(c, model.name, gpu.name, 1, &tokens_per_s, &err), LLMSIM_OK);
+    cr_expect_eq(tokens_per_s, 99901);
+    llmsim_catalogue_close(c);
+    double seconds = (double)(clock() - begin) / CLOCKS_PER_SEC;
+    cr_expect_lt(seconds, 20, "%g s", seconds);
 }
