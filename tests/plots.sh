@@ -124,9 +124,9 @@ for first in 1 17 33 49 65 81 97 113 129 145 161 177 193 209 225 241; do
     printf 'arrival_s,prompt_tokens,output_tokens,ttft_s,e2e_s\n0,100,3,0.05,0.2\n1,100,3,,\n' >"$name"
     "$llmsim" validate "$name" "${run[@]}" --plot "|>m;$name.svg" >table || fail "validate of $name"
     grep -q '<svg' "|>m;$name.svg" || fail "validate has drawn no $name.svg"
-    # The name of a model in a profile, which takes no control characters.
+    # The name of a model in a profile, which takes plain text only.
     printf -v model '%b' "$text"
-    model=${model//[[:cntrl:]]/}
+    model=$(printf '%s' "$model" | LC_ALL=C tr -cd ' -~')
     model=${model//\"/\"\"}
     export model
     awk -v OFS=, 'BEGIN {

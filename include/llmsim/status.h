@@ -60,8 +60,9 @@ LLMSIM_API const char *llmsim_status_name(enum llmsim_status status);
 LLMSIM_API const char *llmsim_status_text(enum llmsim_status status);
 
 /* Fill `err` (may be NULL) and return `status`, so that a caller can write
- * `return llmsim_fail(err, LLMSIM_IO, "…")`. Control characters of the message and the
- * file's name become '?', so that the error stays on one line whatever it quotes. */
+ * `return llmsim_fail(err, LLMSIM_IO, "…")`. Of the message and the file's name,
+ * what is no plain text (controls, marks that turn the direction of writing, bytes that are not
+ * UTF-8) becomes '?', so that the error stays one line, and what it says, whatever it quotes. */
 LLMSIM_API enum llmsim_status llmsim_fail(struct llmsim_error *err, enum llmsim_status status,
                                           const char *format, ...) LLMSIM_PRINTF(3, 4);
 
@@ -80,6 +81,11 @@ LLMSIM_API enum llmsim_status llmsim_fail_at(struct llmsim_error *err, enum llms
 /* "FILE:LINE:COLUMN: message", without the parts that are not known and without a newline. Writes
  * at most `capacity` bytes, NUL included. */
 LLMSIM_API void llmsim_error_format(const struct llmsim_error *err, char *text, size_t capacity);
+
+/* `text` as a terminal may have it: '?' for what is no plain text, as in messages. Names of files
+ * and texts out of them need it. Writes at most `capacity` bytes, NUL included, and returns
+ * `shown`. */
+LLMSIM_API const char *llmsim_shown(const char *text, char *shown, size_t capacity);
 
 #ifdef __cplusplus
 }

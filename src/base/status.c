@@ -36,23 +36,11 @@ const char *llmsim_status_text(enum llmsim_status status)
     return statuses[find_status(status)].text;
 }
 
-static void mask_controls(char *text)
-{
-    for (unsigned char *c = (unsigned char *)text; *c != '\0'; c++)
-        if (*c < 0x20 || *c == 0x7f)
-            *c = '?';
-}
-
 /* A message quotes what files have in them, which need not be text; nor need its end be, where it
- * was cut off. A file's name is what it is. */
-static void mask_bytes(char *text)
+ * was cut off. */
+static void mask(char *text)
 {
-    while (*text != '\0') {
-        size_t n = llmsim_utf8_length(text);
-        if (n == 0)
-            *text = '?';
-        text += n > 0 ? n : 1;
-    }
+    text[llmsim_utf8_mask(text, strlen(text))] = '\0';
 }
 
 static void fill(struct llmsim_error *err, enum llmsim_status status, const char *file,
@@ -65,9 +53,8 @@ static void fill(struct llmsim_error *err, enum llmsim_status status, const char
     err->column = column;
     (void)snprintf(err->file, sizeof err->file, "%s", file != NULL ? file : "");
     (void)vsnprintf(err->message, sizeof err->message, format, args);
-    mask_controls(err->file);
-    mask_controls(err->message);
-    mask_bytes(err->message);
+    mask(err->file);
+    mask(err->message);
 }
 
 #undef llmsim_fail /* of the analyzer */
@@ -108,4 +95,11 @@ void llmsim_error_format(const struct llmsim_error *err, char *text, size_t capa
         (void)snprintf(place + used, sizeof place - used, " ");
     }
     (void)snprintf(text, capacity, "%s%s", place, err->message);
+}
+
+const char *llmsim_shown(const char *text, char *shown, size_t capacity)
+{
+    (void)snprintf(shown, capacity, "%s", text);
+    mask(shown);
+    return shown;
 }

@@ -1,5 +1,6 @@
 #include "utf8.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,6 +38,55 @@ bool llmsim_utf8_is_valid(const char *text)
     return *text == '\0';
 }
 
+/* Characters, as the number that their bytes are. */
+static const struct {
+    uint32_t first, last;
+} not_shown[] = {
+    {0x01, 0x1f},         /* C0: line ends, escapes */
+    {0x7f, 0x7f},         /* DEL */
+    {0xc280, 0xc29f},     /* C1 */
+    {0xd89c, 0xd89c},     /* U+061C, Arabic letter mark */
+    {0xe2808e, 0xe2808f}, /* U+200E and U+200F, marks of left to right and right to left */
+    {0xe280a8, 0xe280ae}, /* line and paragraph ends; embeddings and overrides to U+202E */
+    {0xe281a6, 0xe281a9}, /* isolates: U+2066 to U+2069 */
+    {0xefbfbe, 0xefbfbf}, /* no characters, which XML, and so SVG, forbids */
+};
+
+size_t llmsim_utf8_shown(const char *text)
+{
+    size_t length = llmsim_utf8_length(text);
+    uint32_t bytes = 0;
+    for (size_t i = 0; i < length; i++)
+        bytes = bytes << 8 | (unsigned char)text[i];
+    for (size_t i = 0; i < sizeof not_shown / sizeof *not_shown; i++)
+        if (bytes >= not_shown[i].first && bytes <= not_shown[i].last)
+            return 0;
+    return length;
+}
+
+bool llmsim_utf8_is_plain(const char *text, size_t n)
+{
+    size_t i = 0;
+    for (size_t length; i < n && (length = llmsim_utf8_shown(text + i)) > 0;)
+        i += length;
+    return i == n;
+}
+
+size_t llmsim_utf8_mask(char *text, size_t n)
+{
+    size_t used = 0;
+    for (size_t i = 0; i < n;) {
+        size_t length = llmsim_utf8_length(text + i), shown = llmsim_utf8_shown(text + i);
+        if (shown > 0)
+            memmove(text + used, text + i, shown);
+        else
+            text[used] = '?';
+        used += shown > 0 ? shown : 1;
+        i += length > 0 ? length : 1;
+    }
+    return used;
+}
+
 char *llmsim_utf8_repair(const char *text)
 {
     static const char replacement[] = "\xef\xbf\xbd";
@@ -44,10 +94,10 @@ char *llmsim_utf8_repair(const char *text)
     if (copy == NULL)
         return NULL;
     while (*text != '\0') {
-        size_t n = llmsim_utf8_length(text);
-        memcpy(end, n > 0 ? text : replacement, n > 0 ? n : 3);
-        end += n > 0 ? n : 3;
-        text += n > 0 ? n : 1;
+        size_t length = llmsim_utf8_length(text);
+        bool stays = llmsim_utf8_shown(text) > 0 || (unsigned char)*text < ' ';
+        end = stays ? mempcpy(end, text, length) : mempcpy(end, replacement, 3);
+        text += length > 0 ? length : 1;
     }
     *end = '\0';
     return copy;

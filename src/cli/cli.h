@@ -103,6 +103,11 @@ LLMSIM_MUST_CHECK enum llmsim_status cli_set_defaults(const struct cli_option *r
                                                       struct llmsim_error *err);
 LLMSIM_MUST_CHECK enum llmsim_status cli_set_option(const struct cli_option *row, const char *text,
                                                     void *values, struct llmsim_error *err);
+/* Room for llmsim_shown of a path or a list of columns. */
+#define CLI_SHOWN_MAX 4096
+/* `text` on a line of its own, as a terminal may have it. */
+void cli_put_line(FILE *f, const char *text);
+
 /* Does a row, as it is set, ask for something? A flag that is off, and a 0 that is the default, do
  * not. And without the option that it goes with? cli_parse fails with that: LLMSIM_USAGE. */
 bool cli_asks(const struct cli_option *row, const void *values);

@@ -158,9 +158,10 @@ static enum llmsim_status write_fits(const struct values *v, const char *sha256,
         memcpy(fit->profile_sha256, sha256, sizeof fit->profile_sha256);
         status = llmsim_catalogue_put_fit(v->data_dir, v->output, &jobs[i].key, fit, err);
     }
+    char shown[CLI_SHOWN_MAX];
     if (status == LLMSIM_OK)
         (void)printf("\n%zu %s written to %s%s\n", n_jobs, n_jobs == 1 ? "entry" : "entries",
-                     v->output != NULL ? v->output : v->data_dir,
+                     llmsim_shown(v->output != NULL ? v->output : v->data_dir, shown, sizeof shown),
                      v->output != NULL ? "" : "/ptps.json");
     return status;
 }

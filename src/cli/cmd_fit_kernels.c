@@ -34,8 +34,10 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
     (void)printf("%-18s %-20s %8s %8s %9s %9s %9s\n", "kernel", "variant", "rows", "held out",
                  "mean", "p90", "bias");
     enum llmsim_status status = llmsim_kernels_fit(&source, path, print_kernel, NULL, err);
-    if (status == LLMSIM_OK)
-        (void)printf("written to %s\n", path);
+    if (status == LLMSIM_OK) {
+        (void)fputs("written to ", stdout);
+        cli_put_line(stdout, path);
+    }
     return status;
 }
 

@@ -62,14 +62,16 @@ static enum llmsim_status print_report(const struct llmsim_plot_report *report, 
 {
     const char *text;
     enum llmsim_status status = LLMSIM_OK;
-    for (size_t i = 0; (text = llmsim_plot_note(report, i)) != NULL; i++)
-        (void)fprintf(stderr, "llmsim: %s\n", text);
+    for (size_t i = 0; (text = llmsim_plot_note(report, i)) != NULL; i++) {
+        (void)fputs("llmsim: ", stderr);
+        cli_put_line(stderr, text);
+    }
     for (size_t i = 0; (text = llmsim_plot_picture(report, i)) != NULL; i++) {
         size_t n = strlen(text);
         if (terminal && n > 4 && strcmp(text + n - 4, ".txt") == 0 && status == LLMSIM_OK)
             status = print_picture(text, err);
         else
-            (void)printf("%s\n", text);
+            cli_put_line(stdout, text);
     }
     return status;
 }

@@ -51,7 +51,7 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
 {
     const struct values *v = values;
     struct llmsim_bandwidth bandwidth;
-    char dir[LLMSIM_ERROR_FILE_MAX];
+    char dir[LLMSIM_ERROR_FILE_MAX], shown[CLI_SHOWN_MAX];
     (void)operands;
     (void)n_operands;
     enum llmsim_status status = llmsim_catalogue_find_dir(v->data_dir, dir, sizeof dir, err);
@@ -63,7 +63,7 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
         return status;
     print_bandwidth(&bandwidth);
     if (!v->dry_run)
-        (void)printf("entry written to   %s/gpu.json\n", dir);
+        (void)printf("entry written to   %s/gpu.json\n", llmsim_shown(dir, shown, sizeof shown));
     return LLMSIM_OK;
 }
 

@@ -97,7 +97,7 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
 {
     const struct values *v = values;
     struct llmsim_model_shape shape;
-    char dir[LLMSIM_ERROR_FILE_MAX];
+    char dir[LLMSIM_ERROR_FILE_MAX], shown[CLI_SHOWN_MAX];
     (void)operands;
     (void)n_operands;
     enum llmsim_status status = llmsim_model_from_config(&v->source, &shape, err);
@@ -108,7 +108,7 @@ static enum llmsim_status run(const void *values, const char *const *operands, s
     if (status != LLMSIM_OK)
         return status;
     print_shape(&shape);
-    (void)printf("entry written to   %s/model.json\n", dir);
+    (void)printf("entry written to   %s/model.json\n", llmsim_shown(dir, shown, sizeof shown));
     return LLMSIM_OK;
 }
 

@@ -165,7 +165,7 @@ static void print_summary(FILE *f, const struct llmsim_results *results, struct 
     print_classes(f, s);
     (void)fputc('\n', f);
     for (size_t i = 0; llmsim_results_path(results, i) != NULL; i++)
-        (void)fprintf(f, "%s\n", llmsim_results_path(results, i));
+        cli_put_line(f, llmsim_results_path(results, i));
 }
 
 static void warn_kept(const char *path)

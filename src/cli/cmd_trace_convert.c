@@ -127,8 +127,10 @@ static void note_losses(const struct conversion *c, const struct llmsim_trace_st
 {
     struct llmsim_trace_writer_status written;
     llmsim_trace_writer_get_status(c->writer, &written);
-    if (status->unused_columns[0] != '\0')
-        (void)fprintf(stderr, "llmsim: not converted: columns %s\n", status->unused_columns);
+    if (status->unused_columns[0] != '\0') {
+        (void)fputs("llmsim: not converted: columns ", stderr);
+        cli_put_line(stderr, status->unused_columns);
+    }
     if (status->has_request_ids && !written.has_request_ids)
         (void)fprintf(stderr, "llmsim: not converted: request ids%s\n",
                       c->v->repeat > 1 ? ", which would repeat" : "");

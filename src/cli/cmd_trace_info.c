@@ -187,13 +187,15 @@ static void print_ns(int64_t ns)
 
 static enum llmsim_status print_text(struct info *info, struct llmsim_error *err)
 {
+    char shown[CLI_SHOWN_MAX];
     (void)err;
-    (void)printf("trace          %s\n", info->path);
+    (void)printf("trace          %s\n", llmsim_shown(info->path, shown, sizeof shown));
     (void)printf("format         %s\n", info->status.format);
     if (info->status.time_unit != NULL)
         (void)printf("time unit      %s\n", info->status.time_unit);
     if (info->status.unused_columns[0] != '\0')
-        (void)printf("unused columns %s\n", info->status.unused_columns);
+        (void)printf("unused columns %s\n",
+                     llmsim_shown(info->status.unused_columns, shown, sizeof shown));
     (void)printf("sha256         %s\n", info->status.sha256);
     if (info->status.origin_ns != 0 && !info->status.has_dates)
         (void)printf("origin         %lld.%09lld s in the trace is time 0\n",

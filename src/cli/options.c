@@ -428,3 +428,9 @@ void cli_print_help(const struct cli_command *command, FILE *f)
     }
     (void)fprintf(f, "  %-30s %s\n\nexample:\n  %s\n", "--help", "this text", command->example);
 }
+
+void cli_put_line(FILE *f, const char *text)
+{
+    char shown[CLI_SHOWN_MAX];
+    (void)fprintf(f, "%s\n", llmsim_shown(text, shown, sizeof shown));
+}

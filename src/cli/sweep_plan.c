@@ -772,8 +772,10 @@ static enum llmsim_status fail_interrupted(const struct sweep_plan *plan,
 static void say_before(const struct sweep_plan *plan, const struct llmsim_sweep *sweep)
 {
     struct llmsim_sweep_progress progress = llmsim_sweep_get_progress(sweep);
+    char dir[CLI_SHOWN_MAX];
     if (progress.n_finished > 0)
-        (void)fprintf(stderr, "%s: %llu of %llu points were finished before\n", plan->dir,
+        (void)fprintf(stderr, "%s: %llu of %llu points were finished before\n",
+                      llmsim_shown(plan->dir, dir, sizeof dir),
                       (unsigned long long)progress.n_finished,
                       (unsigned long long)progress.n_points);
 }
@@ -796,9 +798,11 @@ static enum llmsim_status fill(const struct sweep_plan *plan, const struct llmsi
 enum llmsim_status sweep_report(const struct llmsim_sweep_progress *p, const char *dir,
                                 const char *file_name, struct llmsim_error *err)
 {
+    char shown[CLI_SHOWN_MAX];
     (void)printf("points         %llu: %llu ok, %llu failed\n%s/%s\n",
                  (unsigned long long)p->n_points, (unsigned long long)(p->n_points - p->n_failed),
-                 (unsigned long long)p->n_failed, dir, file_name);
+                 (unsigned long long)p->n_failed, llmsim_shown(dir, shown, sizeof shown),
+                 file_name);
     if (p->n_failed == 0)
         return LLMSIM_OK;
     return llmsim_fail(

@@ -81,8 +81,10 @@ static void print_part(const struct validation *w, size_t i)
 
 static enum llmsim_status print_text(const struct validation *w, struct llmsim_error *err)
 {
+    char shown[CLI_SHOWN_MAX];
     (void)err;
-    (void)printf("measured        %s: %zu requests\n", base_name(w->measured_name), w->run.n);
+    (void)printf("measured        %s: %zu requests\n",
+                 llmsim_shown(base_name(w->measured_name), shown, sizeof shown), w->run.n);
     (void)printf("model           %s\ngpu             %s\ncost            %s\n",
                  w->setup->model.name, w->setup->gpu.name, w->setup->config.cost.model->name);
     if (w->setup->n_gpus > 1)

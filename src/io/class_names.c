@@ -30,7 +30,9 @@ static const char *check(const char *text, size_t n)
         return "is too long; expected at most 63 bytes";
     memcpy(copy, text, n);
     copy[n] = '\0';
-    return llmsim_utf8_is_valid(copy) ? NULL : "is not UTF-8; expected the name of a class";
+    return llmsim_utf8_is_plain(copy, n)
+               ? NULL
+               : "is no plain UTF-8 text; expected the name of a class without control characters";
 }
 _Static_assert(LLMSIM_MAX_CLASS_NAME == 63, "check names the limit");
 _Static_assert(LLMSIM_MAX_CLASSES == 1000, "llmsim_class_names_add names the limit");

@@ -135,7 +135,8 @@ size_t llmsim_csv_column(const char *bytes, size_t n, size_t field)
     return first < n && bytes[first] != ',' ? first + 1 : i + 1;
 }
 
-char *llmsim_csv_double_quotes(char *p, const char *text, size_t n)
+/* `text` at `p` with its quotes doubled; returns the end. */
+static char *double_quotes(char *p, const char *text, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         if (text[i] == '"')
@@ -162,7 +163,7 @@ size_t llmsim_csv_quote(const char *text, size_t n, char *field, size_t capacity
     char *p = field;
     if (!bare)
         *p++ = '"';
-    p = llmsim_csv_double_quotes(p, text, n);
+    p = double_quotes(p, text, n);
     if (!bare)
         *p = '"';
     return length;

@@ -48,7 +48,4 @@ size_t llmsim_csv_column(const char *bytes, size_t n, size_t field);
  * than `capacity` bytes. No NUL is added. */
 size_t llmsim_csv_quote(const char *text, size_t n, char *field, size_t capacity);
 
-/* `text` at `p` with its quotes doubled; returns the end. Room: 2n. */
-char *llmsim_csv_double_quotes(char *p, const char *text, size_t n);
-
 #endif

@@ -12,6 +12,7 @@
 #include "json_syntax.h"
 #include "llmsim/choice.h"
 #include "llmsim/nearest.h"
+#include "utf8.h"
 
 #define MAX_FILE_BYTES ((size_t)256 << 20)
 
@@ -376,7 +377,8 @@ static bool is_name(const cJSON *value, double max)
 {
     (void)max;
     return cJSON_IsString(value) && value->valuestring[0] != '\0' &&
-           strlen(value->valuestring) <= LLMSIM_MAX_NAME;
+           strlen(value->valuestring) <= LLMSIM_MAX_NAME &&
+           llmsim_utf8_is_plain(value->valuestring, strlen(value->valuestring));
 }
 
 static bool store_positive(const cJSON *value, double max, void *target)
@@ -484,8 +486,9 @@ static const struct {
     [LLMSIM_JSON_BYTES] = {store_bytes, "a number of bytes", false},
     [LLMSIM_JSON_WHOLE] = {store_whole, "a whole number from 0 to ", true},
     [LLMSIM_JSON_FLAG] = {store_flag, "true or false", false},
-    [LLMSIM_JSON_NAME] = {store_name, "a string of 1 to 127 bytes", false},
-    [LLMSIM_JSON_NAMES] = {store_names, "an array of strings of 1 to 127 bytes", false},
+    [LLMSIM_JSON_NAME] = {store_name, "a string of 1 to 127 bytes of plain text", false},
+    [LLMSIM_JSON_NAMES] = {store_names, "an array of strings of 1 to 127 bytes of plain text",
+                           false},
     [LLMSIM_JSON_INDICES] = {store_indices, "an array of whole numbers from 0 to ", true},
     [LLMSIM_JSON_OBJECT] = {store_object, "an object, {…}", false},
     [LLMSIM_JSON_ARRAY] = {store_any_array, "an array, […]", false},

@@ -20,6 +20,7 @@
 #include "trace_fields.h"
 #include "trace_format.h"
 #include "trace_header.h"
+#include "utf8.h"
 
 _Static_assert(sizeof(struct llmsim_request) <= 48, "the engines keep many of them");
 _Static_assert(LLMSIM_LINES_SLACK >= LLMSIM_SCAN_BYTES && LLMSIM_CSV_SLACK >= LLMSIM_SCAN_BYTES,
@@ -224,10 +225,24 @@ static const char *scan_text(const char *p, bool blanks)
     return p;
 }
 
-/* Likewise; NULL too where there are blanks to trim. */
-static const char *scan_trimmed_text(const char *p)
+/* The end of a bare field of plain ASCII; `first`: the least byte of it. */
+static const char *scan_ascii(const char *p, signed char first)
 {
-    const char *end = scan_text(p, true);
+    for (; *p != ',' && *p != '\n' && *p != '\r'; p++)
+        if ((signed char)*p < first || *p == '"' || *p == 0x7f)
+            return NULL;
+    return p;
+}
+
+static const char *scan_id(const char *p)
+{
+    return scan_ascii(p, '!');
+}
+
+/* NULL too where there are blanks to trim. */
+static const char *scan_class(const char *p)
+{
+    const char *end = scan_ascii(p, ' ');
     return end != NULL && end > p && (*p == ' ' || end[-1] == ' ') ? NULL : end;
 }
 
@@ -258,12 +273,12 @@ static const char *scan_row(const struct llmsim_trace *t, const char *p, struct 
             p = llmsim_scan_tokens(p, &row->output_tokens);
             break;
         case LLMSIM_COLUMN_REQUEST_ID:
-            p = scan_text(p, false);
+            p = scan_id(p);
             row->id = field;
             row->id_length = p != NULL ? (size_t)(p - field) : 0;
             break;
         case LLMSIM_COLUMN_CLASS:
-            p = scan_trimmed_text(p);
+            p = scan_class(p);
             row->class_name = field;
             row->class_length = p != NULL ? (size_t)(p - field) : 0;
             break;
@@ -414,6 +429,8 @@ static const char *parse_field(struct llmsim_trace *t, size_t field, struct row 
     case LLMSIM_COLUMN_REQUEST_ID:
         row->id = f->text;
         row->id_length = f->length;
+        if (f->length > 0 && !llmsim_utf8_is_plain(f->text, f->length))
+            return "is no plain UTF-8 text; expected the request's id without control characters";
         return f->length > 0 ? NULL : "is empty; expected the request's id";
     case LLMSIM_COLUMN_CLASS:
         row->class_name = f->text;

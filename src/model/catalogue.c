@@ -18,6 +18,7 @@
 #include "model_entry.h"
 #include "name_table.h"
 #include "output.h"
+#include "utf8.h"
 
 /* Names that an error lists. */
 #define MAX_LISTED 5
@@ -140,6 +141,11 @@ static enum llmsim_status read_name(const struct llmsim_json *json, const cJSON 
     if (length == 0 || length > LLMSIM_MAX_NAME)
         return llmsim_json_fail(json, entry, err, "a name has 1 to %d bytes, this one has %zu",
                                 LLMSIM_MAX_NAME, length);
+    if (!llmsim_utf8_is_plain(entry->string, length))
+        return llmsim_json_fail(json, entry, err,
+                                "the name \"%s\" is no plain text; expected one without control "
+                                "characters",
+                                entry->string);
     const struct llmsim_named *other = llmsim_name_table_add(names, entry->string, value);
     if (other != NULL)
         return llmsim_json_fail(json, entry, err,

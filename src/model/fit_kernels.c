@@ -354,10 +354,8 @@ static enum llmsim_status write_variant(const struct fitting *f, const struct va
 static bool is_plain(const char *text)
 {
     size_t length = strlen(text);
-    for (const char *p = text; *p != '\0'; p++)
-        if ((unsigned char)*p < ' ' || *p == '"' || *p == '\\' || *p == 127)
-            return false;
-    return length > 0 && length <= LLMSIM_MAX_NAME && llmsim_utf8_is_valid(text);
+    return length > 0 && length <= LLMSIM_MAX_NAME && strpbrk(text, "\"\\") == NULL &&
+           llmsim_utf8_is_plain(text, length);
 }
 
 static void write_head(const struct llmsim_kernels_source *s, struct llmsim_output *out)

@@ -7,6 +7,7 @@
 #include "llmsim/fit.h"
 #include "table.h"
 #include "trace_fields.h"
+#include "utf8.h"
 
 /* X(name): the columns of a profile. */
 #define COLUMN_LIST(X)                                                                             \
@@ -86,6 +87,8 @@ static enum llmsim_status read_name(const struct reader *r, enum column column,
     const struct llmsim_csv_field *f = llmsim_table_field(&r->table, r->at[column]);
     if (f->length < 1 || f->length > LLMSIM_MAX_NAME)
         return fail_field(r, column, "is no name; expected 1 to 127 bytes", err);
+    if (!llmsim_utf8_is_plain(f->text, f->length))
+        return fail_field(r, column, "is no plain UTF-8 text; expected a name", err);
     memcpy(name, f->text, f->length + 1);
     return LLMSIM_OK;
 }

@@ -68,10 +68,8 @@ static enum llmsim_status read_name(const struct llmsim_json *json, const char *
     if (status == LLMSIM_OK && name[0] == '\0')
         return llmsim_json_fail(json, json->root, err,
                                 "key \"_name_or_path\" is missing, and no name was given");
-    if (status == LLMSIM_OK && !llmsim_utf8_is_valid(name))
-        return given != NULL
-                   ? llmsim_fail(err, LLMSIM_USAGE, "the model's name '%s' is not UTF-8", name)
-                   : llmsim_json_fail(json, json->root, err, "\"_name_or_path\" is not UTF-8");
+    if (status == LLMSIM_OK && !llmsim_utf8_is_plain(name, strlen(name)))
+        return llmsim_fail(err, LLMSIM_USAGE, "the model's name '%s' is no plain UTF-8 text", name);
     return status;
 }
 

@@ -12,6 +12,7 @@
 #include "numfmt.h"
 #include "parts.h"
 #include "sinks.h"
+#include "utf8.h"
 
 /* The order is that of commit: summary.json comes last and seals the set: where it is, all is. */
 enum {
@@ -231,14 +232,24 @@ const struct llmsim_sink *llmsim_results_sinks(const struct llmsim_results *resu
     return results->sinks;
 }
 
+/* `text` as a quoted field of plain text, which no spreadsheet takes for a formula
+ * (docs/formats.md): what begins like one gets a ' in front, and what is not shown is \xHH, byte by
+ * byte. */
 static void put_quoted(struct llmsim_output *out, const char *text, size_t length)
 {
-    const size_t piece = 16 << 10;
-    llmsim_output_text(out, "\"");
-    for (size_t i = 0; i < length; i += piece) {
-        size_t n = length - i < piece ? length - i : piece;
-        char *p = llmsim_output_room(out, 2 * n);
-        llmsim_output_advance(out, llmsim_csv_double_quotes(p, text + i, n));
+    bool is_formula = length > 0 && memchr("=+-@\t\r", text[0], 6) != NULL;
+    llmsim_output_text(out, is_formula ? "\"'" : "\"");
+    for (size_t i = 0; i < length;) {
+        size_t n = llmsim_utf8_shown(text + i);
+        char *p = llmsim_output_room(out, 8);
+        if (n == 0 || n > length - i)
+            p += sprintf(p, "\\x%02x", (unsigned char)text[i]);
+        else if (text[i] == '"')
+            p = stpcpy(p, "\"\"");
+        else
+            p = mempcpy(p, text + i, n);
+        llmsim_output_advance(out, p);
+        i += n == 0 || n > length - i ? 1 : n;
     }
     llmsim_output_text(out, "\"");
 }

@@ -67,16 +67,14 @@ static char *put_id(char *p, const struct llmsim_result *r)
     }
     *end = '\0';
     for (const char *c = id; *c != '\0';) {
-        size_t n = llmsim_utf8_length(c);
+        size_t length = llmsim_utf8_length(c), n = llmsim_utf8_shown(c);
         if (n == 0)
             p = stpcpy(p, "\xef\xbf\xbd");
         else if (*c == '"' || *c == '\\')
             p = stpcpy(p, *c == '"' ? "\\\"" : "\\\\");
-        else if ((unsigned char)*c < 0x20)
-            *p++ = ' ';
         else
             p = mempcpy(p, c, n);
-        c += n > 0 ? n : 1;
+        c += length > 0 ? length : 1;
     }
     return p;
 }

@@ -5,6 +5,7 @@
 #include "csv_line.h"
 #include "llmsim/sweep.h"
 #include "numfmt.h"
+#include "utf8.h"
 
 /* Room for n bytes more and a NUL, or NULL; then the row has failed. */
 static char *room(struct llmsim_csv_row *row, size_t n)
@@ -45,8 +46,9 @@ void llmsim_csv_row_text(struct llmsim_csv_row *row, const char *text)
     char *p = begin_field(row, capacity);
     if (p == NULL)
         return;
-    /* An empty field is an absent value, and stays bare. */
-    advance(row, p + (n > 0 ? llmsim_csv_quote(text, n, p, capacity) : 0));
+    /* An empty field is an absent value, and stays bare. A line end would end the row. */
+    size_t length = n > 0 ? llmsim_csv_quote(text, n, p, capacity) : 0;
+    advance(row, p + llmsim_utf8_mask(p, length));
 }
 
 void llmsim_csv_row_u64(struct llmsim_csv_row *row, uint64_t value)

@@ -13,6 +13,7 @@
 #include "json_file.h"
 #include "llmsim/nearest.h"
 #include "parts.h"
+#include "utf8.h"
 
 struct spec {
     struct llmsim_grid *grid;
@@ -136,6 +137,9 @@ static enum llmsim_status read_value(const struct spec *spec, const char *name, 
         return llmsim_json_fail(&spec->json, value, spec->err,
                                 "%s: expected a text, a number, true or false, or an array of them",
                                 name);
+    if (is_text && !llmsim_utf8_is_plain(value->valuestring, strlen(value->valuestring)))
+        return llmsim_json_fail(&spec->json, value, spec->err,
+                                "%s: no plain text; expected one without control characters", name);
     const char *written = is_text ? value->valuestring : (cJSON_IsTrue(value) ? "true" : "false");
     enum llmsim_status status = take(spec, name, written, text, &why);
     if (status == LLMSIM_OK && *text == NULL && cJSON_IsNumber(value) &&

@@ -319,7 +319,8 @@ static const struct malformed {
      "most 1000000"},
     {"{\"G\": {\"memory_cap\": 1, \"memory_bw\": 1, \"memory_bw_util\": 1,\n\"aliases\": \"x\"}}",
      MODELS, "{}",
-     "./gpu.json:2:1: \"G\": \"aliases\" is \"x\", expected an array of strings of 1 to 127 bytes"},
+     "./gpu.json:2:1: \"G\": \"aliases\" is \"x\", expected an array of strings of 1 to 127 bytes "
+     "of plain text"},
     {"{\"G\": {\"memory_cap\": 1, \"memory_bw\": 1, \"memory_bw_util\": 1,\n \"pcie_bw\": 0}}",
      MODELS, "{}",
      "./gpu.json:2:2: \"G\": \"pcie_bw\" is 0, expected a number greater than 0 and at most "

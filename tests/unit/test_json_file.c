@@ -240,8 +240,8 @@ Test(json_file, refuses_by_a_table)
 {
 #define POSITIVE "expected a number greater than 0 and at most 1000000"
 #define COUNT "expected a whole number from 1 to 9"
-#define NAME "expected a string of 1 to 127 bytes"
-#define NAMES "expected an array of strings of 1 to 127 bytes"
+#define NAME "expected a string of 1 to 127 bytes of plain text"
+#define NAMES "expected an array of strings of 1 to 127 bytes of plain text"
     static const struct {
         const char *text, *expected;
     } cases[] = {

@@ -602,7 +602,7 @@ Test(model_from_config, refused)
         {"{\"architectures\": []}", "config.json:1:2: expected one name in \"architectures\""},
         {"{\"architectures\": \"LlamaForCausalLM\"}",
          "config.json:1:2: \"architectures\" is \"LlamaForCausalLM\", expected an array of strings "
-         "of 1 to 127 bytes"},
+         "of 1 to 127 bytes of plain text"},
         {CONFIG("LlamaForCasualLM", TINY),
          "config.json:2:1: \"architectures\": \"LlamaForCasualLM\" is not known (did you mean "
          "\"LlamaForCausalLM\"?)"},

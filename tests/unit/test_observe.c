@@ -90,7 +90,10 @@ Test(observe, within_a_request_that_writes_millions_of_tokens)
                                               .observe_ctx = &n_left,
                                               .observe_every = UINT32_MAX};
         config.cost.decode_any_batch.per_context_token = 0; /* or it would take 1000 years */
-        struct llmsim_run_description description = {.config = &config, .trace_name = "none"};
+        const struct llmsim_model model = {.name = "m"};
+        const struct llmsim_gpu gpu = {.name = "g"};
+        struct llmsim_run_description description = {
+            .config = &config, .model = &model, .gpu = &gpu, .trace_name = "none"};
         struct llmsim_results *results;
         size_t n_sinks;
         cr_assert_eq(llmsim_results_open(&options, &description, &results, &err), LLMSIM_OK, "%s",
