@@ -14,7 +14,7 @@ static int fold(char c)
 size_t llmsim_edit_distance(const char *a, const char *b)
 {
     size_t row[MAX_LENGTH + 1], n = strnlen(b, MAX_LENGTH);
-    if (strnlen(a, 2 * MAX_LENGTH) == 2 * MAX_LENGTH)
+    if (strnlen(a, 2 * (size_t)MAX_LENGTH) == 2 * (size_t)MAX_LENGTH)
         return strlen(a); /* near to nothing */
     for (size_t j = 0; j <= n; j++)
         row[j] = j;
