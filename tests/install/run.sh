@@ -26,8 +26,8 @@ lib=$(dirname "$(find "$prefix" -name libllmsim.a)")
 diff -r "$source/include/llmsim" "$prefix/include/llmsim" ||
     die "the installed headers are not just the public ones"
 [ "$(ls "$prefix/include")" = llmsim ] || die "a header outside include/llmsim was installed"
-diff <(cd "$source/data" && ls -- *.json) <(ls "$prefix/share/llmsim") ||
-    die "share/llmsim is not data/*.json"
+diff <(cd "$source/data" && find . -name "*.json" | sort) <(cd "$prefix/share/llmsim" && find . -type f | sort) ||
+    die "share/llmsim is not data/*.json and data/kernels/*.json"
 grep -rl "$source" "$prefix/include" "$lib/cmake" "$lib/pkgconfig" "$prefix/share" &&
     die "an installed file names the source tree"
 
