@@ -50,7 +50,7 @@ static enum llmsim_status run(const char *model_name, const char *gpu_name,
     }
     struct llmsim_array_cursor cursor = {requests, 3, 0, NULL};
     struct llmsim_source source = llmsim_source_from_array(&cursor);
-    struct llmsim_sink_ops ops = {"print", NULL, NULL, NULL, print_request, NULL};
+    struct llmsim_sink_ops ops = {"print", NULL, NULL, NULL, print_request, NULL, NULL};
     struct llmsim_sink sink = {&ops, NULL};
     struct llmsim_replay_config config;
     memset(&config, 0, sizeof config);
