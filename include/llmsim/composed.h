@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "llmsim/choice.h"
 #include "llmsim/status.h"
 
 #ifdef __cplusplus
