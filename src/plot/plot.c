@@ -66,11 +66,11 @@ enum llmsim_status llmsim_plot(const struct llmsim_plot_options *options,
         return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
     enum llmsim_status status =
         LLMSIM_CHECK_PARTS("a plot", err, {options->dir != NULL, "directory of results"});
-    for (size_t i = 0; i < options->n_requests && status == LLMSIM_OK; i++)
-        status = LLMSIM_CHECK_PARTS("a plot's request", err, {options->requests[i] != NULL, "id"});
     if (status == LLMSIM_OK && options->n_requests > LLMSIM_PLOT_MAX_REQUESTS)
         status = llmsim_fail(err, LLMSIM_USAGE, "%zu requests to draw: expected at most %u",
                              options->n_requests, LLMSIM_PLOT_MAX_REQUESTS);
+    for (size_t i = 0; i < options->n_requests && status == LLMSIM_OK; i++)
+        status = LLMSIM_CHECK_PARTS("a plot's request", err, {options->requests[i] != NULL, "id"});
     if (status != LLMSIM_OK)
         return status;
     if (asprintf(&dir, "%s%s%s", options->output != NULL ? options->output : options->dir,

@@ -163,10 +163,16 @@ finish_points() { # CASE
     "$llmsim" "${words[@]}" >again 2>&1 && diff -r -x journal -x made.txt after out >/dev/null
 }
 
-# Nothing in out/ but what was there or will be, each file one of the two; no directory counts.
+# Nothing in out/ but what was there or will be, each file one of the two; no directory counts. The
+# list of the files that a plot has made so far grows with them.
 check_files() {
     local file
     while IFS= read -r file; do
+        [ "${file##*/}" != made.txt ] || ! grep -qvxFf "after/$file" "out/$file" || {
+            echo "$file"
+            return
+        }
+        [ "${file##*/}" != made.txt ] || continue
         cmp -s "out/$file" "before/$file" || cmp -s "out/$file" "after/$file" || {
             echo "$file"
             return
