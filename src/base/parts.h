@@ -12,10 +12,17 @@ struct llmsim_part {
     const char *name;
 };
 
-/* LLMSIM_USAGE for the first that is not there: "WHOLE has no NAME". */
-LLMSIM_MUST_CHECK enum llmsim_status llmsim_check_parts(const char *whole,
-                                                        const struct llmsim_part *parts, size_t n,
-                                                        struct llmsim_error *err);
+/* LLMSIM_USAGE for the first that is not there: "WHOLE has no NAME". Here, so that an analyzer of
+ * one source file sees what is there afterwards. */
+LLMSIM_MUST_CHECK static inline enum llmsim_status
+llmsim_check_parts(const char *whole, const struct llmsim_part *parts, size_t n,
+                   struct llmsim_error *err)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!parts[i].is_there)
+            return llmsim_fail(err, LLMSIM_USAGE, "%s has no %s", whole, parts[i].name);
+    return LLMSIM_OK;
+}
 
 /* llmsim_check_parts of {pointer, name} pairs. */
 #define LLMSIM_CHECK_PARTS(whole, err, ...)                                                        \

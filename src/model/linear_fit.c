@@ -246,7 +246,7 @@ enum llmsim_status llmsim_linear_condition(const double *a, size_t n, size_t p,
                                            struct llmsim_error *err)
 {
     struct decomposition d;
-    double length[MAX];
+    double length[MAX] = {0};
     enum llmsim_status status = decomposition_init(&d, n, p, err);
     if (status == LLMSIM_OK) {
         set_columns(&d, a, NULL, n, length);

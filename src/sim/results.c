@@ -10,7 +10,6 @@
 #include "directory.h"
 #include "file_set.h"
 #include "numfmt.h"
-#include "parts.h"
 #include "sinks.h"
 #include "utf8.h"
 
@@ -200,10 +199,9 @@ enum llmsim_status llmsim_results_open(const struct llmsim_results_options *opti
                                        struct llmsim_results **results, struct llmsim_error *err)
 {
     *results = NULL;
-    enum llmsim_status status =
-        LLMSIM_CHECK_PARTS("a set of results", err, {options->dir != NULL, "directory"});
-    if (status == LLMSIM_OK)
-        status = llmsim_summary_check(description, err);
+    if (options->dir == NULL)
+        return llmsim_fail(err, LLMSIM_USAGE, "a set of results has no directory");
+    enum llmsim_status status = llmsim_summary_check(description, err);
     if (status != LLMSIM_OK)
         return status;
     struct llmsim_results *r = calloc(1, sizeof *r);
@@ -237,7 +235,8 @@ const struct llmsim_sink *llmsim_results_sinks(const struct llmsim_results *resu
  * byte. */
 static void put_quoted(struct llmsim_output *out, const char *text, size_t length)
 {
-    bool is_formula = length > 0 && memchr("=+-@\t\r", text[0], 6) != NULL;
+    static const char begins_formula[] = {'=', '+', '-', '@', '\t', '\r'};
+    bool is_formula = length > 0 && memchr(begins_formula, text[0], sizeof begins_formula) != NULL;
     llmsim_output_text(out, is_formula ? "\"'" : "\"");
     for (size_t i = 0; i < length;) {
         size_t n = llmsim_utf8_shown(text + i);

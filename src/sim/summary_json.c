@@ -309,8 +309,9 @@ enum llmsim_status llmsim_summary_check(const struct llmsim_run_description *d,
         LLMSIM_CHECK_PARTS("the description of a run", err, {d->config != NULL, "configuration"},
                            {d->config != NULL && d->config->cost.model != NULL, "cost model"},
                            {d->model != NULL, "model"}, {d->gpu != NULL, "GPU"},
-                           {d->trace_name != NULL, "name of the trace"},
-                           {d->n_settings == 0 || d->settings != NULL, "settings"});
+                           {d->trace_name != NULL, "name of the trace"});
+    if (status == LLMSIM_OK && d->n_settings > 0 && d->settings == NULL)
+        return llmsim_fail(err, LLMSIM_USAGE, "the description of a run has no settings");
     for (size_t i = 0; i < d->n_settings && status == LLMSIM_OK; i++) {
         const struct llmsim_setting *setting = &d->settings[i];
         status = LLMSIM_CHECK_PARTS(
