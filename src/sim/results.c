@@ -296,7 +296,8 @@ static enum llmsim_status drop_stale(const struct llmsim_results *r, struct llms
 {
     enum llmsim_status status = LLMSIM_OK;
     for (int i = 0; i < N_FILES && status == LLMSIM_OK; i++) {
-        for (int zstd = 0; file_names[i] != NULL && zstd <= (i != FILE_SUMMARY); zstd++) {
+        int n_kinds = file_names[i] == NULL ? 0 : i == FILE_SUMMARY ? 1 : 2;
+        for (int zstd = 0; zstd < n_kinds && status == LLMSIM_OK; zstd++) {
             char *path = file_path(r, i, zstd);
             if (path == NULL)
                 return llmsim_fail(err, LLMSIM_RUN_FAILED, "out of memory");
