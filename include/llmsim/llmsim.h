@@ -8,6 +8,7 @@
 #include "llmsim/composed.h"
 #include "llmsim/cost.h"
 #include "llmsim/device.h"
+#include "llmsim/expense.h"
 #include "llmsim/fit.h"
 #include "llmsim/fitted.h"
 #include "llmsim/generate.h"

@@ -82,6 +82,15 @@ struct llmsim_replay_config {
     uint32_t observe_every;
 };
 
+/* All of them. */
+static inline uint32_t llmsim_config_replicas(const struct llmsim_replay_config *config)
+{
+    uint32_t n_pools = config->prefill_replicas + config->decode_replicas;
+    if (n_pools > 0)
+        return n_pools;
+    return config->n_replicas > 1 ? config->n_replicas : 1;
+}
+
 /* Where a replica's KV blocks come from: of memory_cap × utilization, what the weights and
  * activation_GB (10^9 bytes, for activations and the runtime) leave. Over n GPUs, each has its
  * share of the weights and of every block, and its own activations. */

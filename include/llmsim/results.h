@@ -59,6 +59,7 @@ struct llmsim_run_description {
     const struct llmsim_replay_config *config;
     const struct llmsim_model *model;
     const struct llmsim_gpu *gpu;
+    uint64_t gpus_per_replica; /* 0 is 1 */
     const struct llmsim_trace *trace;
     const char *trace_name; /* written without its directories */
     struct llmsim_ratio rate_scale;
@@ -145,6 +146,9 @@ static inline double llmsim_attainment(uint64_t n_slo_met, uint64_t n_judged)
 {
     return n_judged > 0 ? (double)n_slo_met / (double)n_judged : 0;
 }
+
+/* GPUs of all replicas. */
+LLMSIM_API uint64_t llmsim_run_gpus(const struct llmsim_run_description *description);
 
 struct llmsim_results;
 

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "llmsim/expense.h"
 #include "llmsim/json_document.h"
 #include "llmsim/ratio.h"
 #include "llmsim/results.h"
@@ -172,10 +173,10 @@ LLMSIM_API void llmsim_csv_row_ns(struct llmsim_csv_row *row, int64_t ns);      
 LLMSIM_API void llmsim_csv_row_decimal(struct llmsim_csv_row *row, double value); /* 6 decimals */
 LLMSIM_API void llmsim_csv_row_empty(struct llmsim_csv_row *row, size_t n_fields);
 
-/* What a configuration takes: GPUs of each replica, and the price of each (0: not known). */
+/* What a configuration takes: GPUs of each replica, and the price of each. */
 struct llmsim_point_price {
     uint64_t gpus_per_replica;
-    double usd_per_hour;
+    struct llmsim_gpu_price gpu;
 };
 
 /* The names of a point's numbers, from "gpus" on (docs/formats.md), and the numbers. Returns how

@@ -168,7 +168,7 @@ static void put_reason(struct llmsim_csv_row *row, const struct question *q,
 static void put_found(struct llmsim_csv_row *row, const struct replay_setup *setup,
                       struct llmsim_point *point)
 {
-    const struct llmsim_point_price price = {setup->n_gpus, setup->gpu.usd_per_hour};
+    const struct llmsim_point_price price = {setup->n_gpus, replay_gpu_price(setup)};
     llmsim_point_row(row, point, &price);
     sweep_put_warnings(row, setup, &point->summary);
     llmsim_point_fini(point);

@@ -126,6 +126,28 @@ static void print_slo(FILE *f, const struct llmsim_summary *s)
     (void)fputc('\n', f);
 }
 
+/* A line, where the run asks for it: by a price, or by a cost for GPUs that one may not have yet.
+ */
+static void print_expense(FILE *f, const struct values *v, const struct replay_setup *setup,
+                          const struct llmsim_totals *totals)
+{
+    const struct llmsim_gpu_price price = replay_gpu_price(setup);
+    const struct llmsim_expense e =
+        llmsim_expense(totals, llmsim_run_gpus(&setup->description), &price);
+    bool is_composed = setup->config.cost.model == &llmsim_cost_models[LLMSIM_COST_COMPOSED];
+    if (!is_composed && !(v->settings.price > 0))
+        return;
+    (void)fprintf(f, "expense        %.4g GPU-hours", e.gpu_hours);
+    if (price.usd_per_hour > 0)
+        (void)fprintf(f, ", $%.4g: $%.4g per million output tokens, $%.4g per million tokens",
+                      e.usd, e.usd_per_million_output_tokens, e.usd_per_million_tokens);
+    if (price.watts > 0)
+        (void)fprintf(
+            f, "%s %.4g kWh at most, from board power: %.3g output tokens per joule or more",
+            price.usd_per_hour > 0 ? ";" : ",", e.kwh_at_most, e.output_tokens_per_joule_at_least);
+    (void)fputc('\n', f);
+}
+
 static void print_summary(FILE *f, const struct llmsim_results *results, struct llmsim_summary *s,
                           const struct llmsim_trace_status *trace)
 {
@@ -207,6 +229,7 @@ static enum llmsim_status run_open(const struct values *v, const struct replay_s
     char cost[256];
     if (cli_describe_cost(&setup->config.cost, cost, sizeof cost))
         (void)fprintf(screen, "cost           %s\n", cost);
+    print_expense(screen, v, setup, &llmsim_results_summary(results)->totals);
     print_summary(screen, results, llmsim_results_summary(results), &trace_status);
     const struct llmsim_summary *summary = llmsim_results_summary(results);
     replay_end_warn(setup, summary);

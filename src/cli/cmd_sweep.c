@@ -31,7 +31,7 @@ static enum llmsim_status simulate(const struct sweep_run *r, uint64_t number,
     if (status == LLMSIM_OK) {
         llmsim_csv_row_text(row, "ok");
         llmsim_csv_row_empty(row, 1);
-        const struct llmsim_point_price price = {setup.n_gpus, setup.gpu.usd_per_hour};
+        const struct llmsim_point_price price = {setup.n_gpus, replay_gpu_price(&setup)};
         llmsim_point_row(row, &point, &price);
         sweep_put_warnings(row, &setup, &point.summary);
     }

@@ -170,6 +170,7 @@ enum llmsim_status replay_setup_init(struct replay_setup *setup, const struct re
         .config = config,
         .model = &setup->model,
         .gpu = &setup->gpu,
+        .gpus_per_replica = setup->n_gpus,
         .trace_name = strcmp(trace_path, "-") == 0 ? "stdin" : trace_path,
         .rate_scale = s->trace.rate_scale,
         .limit = s->trace.limit,
@@ -177,6 +178,8 @@ enum llmsim_status replay_setup_init(struct replay_setup *setup, const struct re
     };
     enum llmsim_status status =
         cli_open_cost(&s->catalogue, catalogue, &setup->model, &setup->gpu, &config->cost, err);
+    if (s->price > 0)
+        setup->gpu.usd_per_hour = s->price;
     if (status == LLMSIM_OK)
         status = parse_slo(s->slo, &setup->description.slo, err);
     if (status == LLMSIM_OK)
@@ -476,6 +479,13 @@ const struct cli_option replay_settings_options[] = {
      .allows_zero = true,
      .initial = "0",
      .offset = offsetof(struct replay_settings, until_s)},
+    {.name = "price",
+     .argument = "USD",
+     .help = "what a GPU costs an hour, in place of gpu.json's usd_per_hour",
+     .kind = CLI_DOUBLE,
+     .max = 1000000,
+     .is_no_setting = true,
+     .offset = offsetof(struct replay_settings, price)},
     CLI_TRACE_OPTIONS(struct replay_settings, trace),
     {.name = "engine",
      .argument = "NAME",

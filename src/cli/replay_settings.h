@@ -19,7 +19,7 @@ struct replay_settings {
     double gpu_memory_utilization, activation_GB, watermark;
     uint64_t replicas, prefill_replicas, decode_replicas, seed, max_concurrency;
     bool enable_prefix_caching;
-    double kv_link_gbps, kv_link_latency_us, from_s, until_s;
+    double kv_link_gbps, kv_link_latency_us, from_s, until_s, price;
 };
 extern const struct cli_option replay_settings_options[];
 /* Of these, the ones about the server, and none about the trace: for a command that has no trace.
@@ -58,6 +58,11 @@ LLMSIM_MUST_CHECK enum llmsim_status replay_setup_init(struct replay_setup *setu
                                                        const char *trace_path,
                                                        const struct llmsim_catalogue *catalogue,
                                                        struct llmsim_error *err);
+/* What one of its GPUs takes. */
+static inline struct llmsim_gpu_price replay_gpu_price(const struct replay_setup *setup)
+{
+    return (struct llmsim_gpu_price){setup->gpu.usd_per_hour, setup->gpu.watts};
+}
 /* LLMSIM_USAGE where a setting has no effect, or the trace lacks what it needs. */
 LLMSIM_MUST_CHECK enum llmsim_status replay_setup_check(const struct replay_settings *settings,
                                                         const struct llmsim_trace_status *trace,

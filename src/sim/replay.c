@@ -471,11 +471,9 @@ static enum llmsim_status set_up(struct run *run, const struct llmsim_replay_con
         .config = config,
         .policy = policy,
         .order = llmsim_order_find(config->queue_order),
-        .n_replicas = config->prefill_replicas + config->decode_replicas,
+        .n_replicas = llmsim_config_replicas(config),
         .err = err,
     };
-    if (run->n_replicas == 0)
-        run->n_replicas = config->n_replicas > 0 ? config->n_replicas : 1;
     enum llmsim_status status = LLMSIM_CHECK_PARTS("the configuration of a replay", err,
                                                    {config->cost.model != NULL, "cost model"});
     if (status == LLMSIM_OK)

@@ -2,6 +2,7 @@
  * where the files lie, so that equal inputs give equal bytes. */
 #include <stdio.h>
 
+#include "llmsim/expense.h"
 #include "llmsim/json_document.h"
 #include "llmsim/version.h"
 #include "parts.h"
@@ -70,6 +71,36 @@ static void add_met(struct llmsim_json_document *json, struct cJSON *object,
         llmsim_json_add_number(json, object, "attainment", llmsim_attainment(n_met, n_judged));
     llmsim_json_add_number(json, object, "goodput_requests_per_s",
                            llmsim_totals_per_s(totals, n_met));
+}
+
+/* What an entry may lack. */
+static void add_known(struct llmsim_json_document *json, struct cJSON *object, const char *name,
+                      double value)
+{
+    if (value > 0)
+        llmsim_json_add_number(json, object, name, value);
+}
+
+uint64_t llmsim_run_gpus(const struct llmsim_run_description *d)
+{
+    return llmsim_config_replicas(d->config) * (d->gpus_per_replica > 0 ? d->gpus_per_replica : 1);
+}
+
+/* Of money and energy, what the GPU's entry has the price of. */
+static void add_expense(struct llmsim_json_document *json, const struct llmsim_summary *s,
+                        const struct llmsim_run_description *d)
+{
+    const struct llmsim_gpu_price price = {d->gpu->usd_per_hour, d->gpu->watts};
+    uint64_t n_gpus = llmsim_run_gpus(d);
+    const struct llmsim_expense e = llmsim_expense(&s->totals, n_gpus, &price);
+    struct cJSON *object = llmsim_json_add_object(json, json->root, "cost_and_energy");
+    llmsim_json_add_number(json, object, "gpus", (double)n_gpus);
+    llmsim_json_add_number(json, object, "gpu_hours", e.gpu_hours);
+    add_known(json, object, "usd", e.usd);
+    add_known(json, object, "usd_per_million_output_tokens", e.usd_per_million_output_tokens);
+    add_known(json, object, "usd_per_million_tokens", e.usd_per_million_tokens);
+    add_known(json, object, "kwh_at_most", e.kwh_at_most);
+    add_known(json, object, "output_tokens_per_joule_at_least", e.output_tokens_per_joule_at_least);
 }
 
 /* Only where an objective was given. */
@@ -207,14 +238,6 @@ static void add_prefix_cache(struct llmsim_json_document *json, const struct llm
     llmsim_json_add_number(json, cache, "hit_rate", llmsim_totals_hit_rate(t));
 }
 
-/* What an entry may lack. */
-static void add_known(struct llmsim_json_document *json, struct cJSON *object, const char *name,
-                      double value)
-{
-    if (value > 0)
-        llmsim_json_add_number(json, object, name, value);
-}
-
 static void add_entries(struct llmsim_json_document *json, const struct llmsim_run_description *d)
 {
     struct cJSON *gpu = llmsim_json_add_object(json, json->root, "gpu");
@@ -335,6 +358,7 @@ enum llmsim_status llmsim_summary_write(struct llmsim_summary *summary,
     add_settings(&json, description);
     add_window(&json, description->config);
     add_counts(&json, summary);
+    add_expense(&json, summary, description);
     add_backlog(&json, &summary->backlog);
     add_prefix_cache(&json, summary, description);
     add_slo(&json, summary);

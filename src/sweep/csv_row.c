@@ -140,7 +140,10 @@ static const char *const later_columns[] = {"slo_judged",
                                             "arrivals_per_s",
                                             "served_per_s",
                                             "steps_outside_profile",
-                                            "requests_over_max_positions"};
+                                            "requests_over_max_positions",
+                                            "usd_per_million_tokens",
+                                            "kwh_at_most",
+                                            "output_tokens_per_joule_at_least"};
 #define N_LATER_COLUMNS (sizeof later_columns / sizeof *later_columns)
 
 size_t llmsim_point_header(struct llmsim_csv_row *row)
@@ -189,23 +192,36 @@ static void put_stat(struct llmsim_csv_row *row, struct llmsim_stat *stat, bool 
     put_stat_value(row, (double)stat->max, is_ratio);
 }
 
-static void put_cost(struct llmsim_csv_row *row, const struct llmsim_point *point,
-                     const struct llmsim_point_price *price)
+/* A number, or nothing where it is not known. */
+static void put_known(struct llmsim_csv_row *row, bool is_known, double value)
 {
-    const struct llmsim_totals *t = &point->summary.totals;
-    int64_t gpu_ns = (t->last_end_ns - t->first_arrival_ns) *
-                     (int64_t)(point->n_replicas * price->gpus_per_replica);
-    double usd = (double)gpu_ns / 3.6e12 * price->usd_per_hour;
-    llmsim_csv_row_ns(row, gpu_ns);
-    if (!(price->usd_per_hour > 0)) {
-        llmsim_csv_row_empty(row, 2);
-        return;
-    }
-    llmsim_csv_row_decimal(row, usd);
-    if (t->output_tokens > 0)
-        llmsim_csv_row_decimal(row, usd / (double)t->output_tokens * 1e6);
+    if (is_known)
+        llmsim_csv_row_decimal(row, value);
     else
         llmsim_csv_row_empty(row, 1);
+}
+
+static void put_cost(struct llmsim_csv_row *row, const struct llmsim_totals *t, uint64_t n_gpus,
+                     const struct llmsim_gpu_price *price, const struct llmsim_expense *expense)
+{
+    bool is_known = price->usd_per_hour > 0;
+    llmsim_time gpu_ns = (llmsim_time)(t->last_end_ns - t->first_arrival_ns) * (int64_t)n_gpus;
+    if (gpu_ns <= INT64_MAX)
+        llmsim_csv_row_ns(row, (int64_t)gpu_ns);
+    else /* 64 bits hold a day of a hundred thousand GPUs */
+        llmsim_csv_row_decimal(row, expense->gpu_hours * 3600);
+    put_known(row, is_known, expense->usd);
+    put_known(row, is_known && t->output_tokens > 0, expense->usd_per_million_output_tokens);
+}
+
+static void put_later_cost(struct llmsim_csv_row *row, const struct llmsim_totals *t,
+                           const struct llmsim_gpu_price *price,
+                           const struct llmsim_expense *expense)
+{
+    put_known(row, price->usd_per_hour > 0 && t->prompt_tokens + t->output_tokens > 0,
+              expense->usd_per_million_tokens);
+    put_known(row, price->watts > 0, expense->kwh_at_most);
+    put_known(row, expense->kwh_at_most > 0, expense->output_tokens_per_joule_at_least);
 }
 
 static void put_later_columns(struct llmsim_csv_row *row, const struct llmsim_summary *s)
@@ -240,10 +256,11 @@ void llmsim_point_row(struct llmsim_csv_row *row, struct llmsim_point *point,
 {
     struct llmsim_summary *s = &point->summary;
     const struct llmsim_totals *t = &s->totals;
-    uint64_t n_requests = 0;
+    uint64_t n_requests = 0, n_gpus = point->n_replicas * price->gpus_per_replica;
+    const struct llmsim_expense expense = llmsim_expense(t, n_gpus, &price->gpu);
     for (size_t i = 0; i < LLMSIM_N_OUTCOMES; i++)
         n_requests += s->outcomes[i];
-    llmsim_csv_row_u64(row, point->n_replicas * price->gpus_per_replica);
+    llmsim_csv_row_u64(row, n_gpus);
     llmsim_csv_row_text(row, s->backlog.is_saturated ? "yes" : "no");
     llmsim_csv_row_decimal(row, s->backlog.growth);
     llmsim_csv_row_u64(row, n_requests);
@@ -265,7 +282,7 @@ void llmsim_point_row(struct llmsim_csv_row *row, struct llmsim_point *point,
     } else {
         llmsim_csv_row_empty(row, 2);
     }
-    put_cost(row, point, price);
+    put_cost(row, t, n_gpus, &price->gpu, &expense);
     for (size_t i = 0; i < N_STATS; i++)
         put_stat(row, (struct llmsim_stat *)(void *)((char *)s + stats[i].offset),
                  stats[i].is_ratio);
@@ -273,4 +290,5 @@ void llmsim_point_row(struct llmsim_csv_row *row, struct llmsim_point *point,
         if (i != LLMSIM_OUTCOME_COMPLETED)
             llmsim_csv_row_u64(row, s->outcomes[i]);
     put_later_columns(row, s);
+    put_later_cost(row, t, &price->gpu, &expense);
 }

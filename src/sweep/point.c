@@ -14,19 +14,12 @@ struct llmsim_point_classes {
     struct classes_sink sink;
 };
 
-static uint32_t count_replicas(const struct llmsim_replay_config *config)
-{
-    if (config->prefill_replicas > 0)
-        return config->prefill_replicas + config->decode_replicas;
-    return config->n_replicas > 1 ? config->n_replicas : 1;
-}
-
 static enum llmsim_status point_init(struct llmsim_point *point,
                                      const struct llmsim_memory_trace *memory,
                                      const struct llmsim_run_description *description,
                                      struct llmsim_error *err)
 {
-    *point = (struct llmsim_point){.n_replicas = count_replicas(description->config)};
+    *point = (struct llmsim_point){.n_replicas = llmsim_config_replicas(description->config)};
     enum llmsim_status status = llmsim_summary_init(&point->summary, err);
     point->summary.slo = description->slo;
     if (description->model != NULL)

@@ -30,7 +30,7 @@ static enum llmsim_status compute(void *ctx, uint64_t number, struct llmsim_csv_
         .max_num_batched_tokens = 2048,
     };
     struct llmsim_run_description description = {.config = &config, .rate_scale = {3, 2}};
-    const struct llmsim_point_price price = {1, 2};
+    const struct llmsim_point_price price = {1, {2, 300}};
     struct llmsim_point point;
     atomic_fetch_add(&job->n_computed, 1);
     llmsim_csv_row_u64(row, number);

@@ -302,7 +302,7 @@ Test(sweep, a_point_has_as_many_numbers_as_names)
         struct llmsim_csv_row header = {0}, row = {0};
         struct llmsim_point point;
         request.output_tokens = (uint32_t)i;
-        price.usd_per_hour = i % 2 * 3.6;
+        price.gpu = (struct llmsim_gpu_price){i % 2 * 3.6, i / 2 * 300};
         cr_assert(llmsim_simulate_point(&memory, &description, &point, NULL) == LLMSIM_OK);
         cr_assert(llmsim_point_header(&header) == header.n_fields);
         llmsim_point_row(&row, &point, &price);
